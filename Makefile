@@ -1,0 +1,55 @@
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+# node and npm come with a Python package, so the kernel and Sphinx find them here.
+export PATH := $(BIN):$(PATH)
+
+.PHONY: book serve test lint lock clean
+
+book: .venv/book.installed node_modules/.installed
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@echo
+	@echo "The book is in _build/html. Open _build/html/index.html, or run 'make serve'."
+
+serve: book
+	@echo "The book is at http://localhost:8000 (Ctrl-C stops it)."
+	@$(BIN)/python -m http.server 8000 --bind localhost --directory _build/html
+
+test: book .venv/test.installed lint
+	$(BIN)/python tests/site/chromium.py
+	$(BIN)/pytest
+
+lint: .venv/test.installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+# Renew every pinned version. The three files agree: what builds is what is tested.
+lock: .venv/test.installed
+	$(call compile,test,tests/requirements.txt) --upgrade
+	$(call compile,book,book/requirements.txt) --constraint tests/requirements.txt
+	$(call compile,reader,requirements.txt) --constraint tests/requirements.txt
+	$(BIN)/npm update
+
+compile = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command "make lock" --extra $(1) --output-file $(2)
+
+clean:
+	rm -rf _build
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "This needs Python 3.11 or newer, $(PYTHON) is older: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/book.installed: book/requirements.txt pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --progress-bar on -r book/requirements.txt
+	$(BIN)/python -m pip install --no-deps --editable .
+	@touch $@
+
+.venv/test.installed: tests/requirements.txt .venv/book.installed
+	$(BIN)/python -m pip install -r tests/requirements.txt
+	@touch $@
+
+node_modules/.installed: package-lock.json .venv/book.installed
+	$(BIN)/npm ci
+	@touch $@

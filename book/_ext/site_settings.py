@@ -1,0 +1,84 @@
+"""Settings of this site that depend on where it is built."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ConfigError
+
+
+def repository(root: Path) -> tuple[str, str] | None:
+    """Return address and branch of the repository, or None when neither environment nor git knows it."""
+    name = os.environ.get("GITHUB_REPOSITORY")
+    if name:
+        server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
+        return f"{server}/{name}", os.environ.get("GITHUB_REF_NAME", "main")
+    address = _git(root, "remote", "get-url", "origin")
+    match = re.fullmatch(r"(?:https://|git@|ssh://git@)([\w.-]+\.\w+)[:/](.+?)(?:\.git)?/?", address)
+    if not match:
+        return None
+    branch = _git(root, "rev-parse", "--abbrev-ref", "HEAD")
+    return f"https://{match[1]}/{match[2]}", "main" if branch in ("", "HEAD") else branch
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip()
+
+
+def cache_key(root: Path) -> str:
+    """Return a name for the state of everything, besides itself, that a chapter's output depends on."""
+    digest = hashlib.sha256()
+    for path in [*sorted((root / "src").rglob("*.py")), root / "requirements.txt"]:
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _set_up(app: Sphinx, config: Config) -> None:
+    root = Path(app.confdir)
+    config["nb_execution_cache_path"] = str(root / "_build" / "executed" / cache_key(root))
+    config["katex_js_path"] = str(_katex(root) / "katex.min.js")
+    known = repository(root)
+    options = config["html_theme_options"]
+    if known:
+        options["repository_url"], options["repository_branch"] = known
+    else:
+        options["launch_buttons"] = {}
+        options["repository_url"] = ""
+    for button in ("use_repository_button", "use_edit_page_button", "use_issues_button"):
+        options[button] = known is not None
+
+
+def _katex(root: Path) -> Path:
+    katex = root / "node_modules" / "katex" / "dist"
+    if not katex.is_dir():
+        raise ConfigError(f"{katex} is missing: 'make book' installs it")
+    return katex
+
+
+def _copy_katex(app: Sphinx, exception: Exception | None) -> None:
+    if exception is not None or app.builder.format != "html":
+        return
+    source, target = _katex(Path(app.confdir)), Path(app.outdir, "_static", "katex")
+    (target / "fonts").mkdir(parents=True, exist_ok=True)
+    shutil.copy(source / "katex.min.css", target)
+    for font in source.glob("fonts/*.woff2"):
+        shutil.copy(font, target / "fonts")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.connect("config-inited", _set_up, priority=100)
+    app.connect("build-finished", _copy_katex)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

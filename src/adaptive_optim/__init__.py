@@ -1,0 +1,39 @@
+"""Adaptive optimizers that show their effective learning rates."""
+
+from adaptive_optim.descent import Descent, minimize
+from adaptive_optim.figures import (
+    plot_activity_slider,
+    plot_bands,
+    plot_curves,
+    plot_paths,
+    plot_playback,
+    plot_rate_bars,
+    plot_rates,
+    plot_seeds,
+)
+from adaptive_optim.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, Momentum, Optimizer, RMSProp, Step
+from adaptive_optim.problems import ProblemStack, Quadratic, SparseRegression
+
+__all__ = [
+    "OPTIMIZERS",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "Descent",
+    "Momentum",
+    "Optimizer",
+    "ProblemStack",
+    "Quadratic",
+    "RMSProp",
+    "SparseRegression",
+    "Step",
+    "minimize",
+    "plot_activity_slider",
+    "plot_bands",
+    "plot_curves",
+    "plot_paths",
+    "plot_playback",
+    "plot_rate_bars",
+    "plot_rates",
+    "plot_seeds",
+]

@@ -1,0 +1,171 @@
+"""Run an optimizer and record what it did."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adaptive_optim.optimizers import Array, Optimizer
+
+AnyOptimizer = TypeVar("AnyOptimizer", bound=Optimizer)
+
+
+class Descent(NamedTuple):
+    """What :func:`minimize` recorded.
+
+    A *run* is one vector of parameters, the last axis of ``params``. Axes before it are runs side by side.
+    """
+
+    optimizer: Any
+    """The optimizer, with its settings in the parameters' precision."""
+    params: Array
+    """Parameters before the first step and after each one, ``(num_steps + 1, ..., dim)``."""
+    rates: Array
+    """Effective learning rate of each coordinate at each step, ``(num_steps, ..., dim)``; ``nan`` as long as
+    a coordinate has had no gradient, and after a run diverged."""
+    grads: Array
+    """Gradient at each step, ``(num_steps, ..., dim)``."""
+    diverged_at: Any
+    """Step that took a run out of the finite numbers, ``(...)``; -1 for runs that stayed finite."""
+
+    @property
+    def diverged(self) -> Any:
+        """Whether each run diverged."""
+        return self.diverged_at >= 0
+
+
+def minimize(
+    optimizer: Optimizer,
+    gradient: Callable[[Array, int], ArrayLike],
+    params: ArrayLike,
+    num_steps: int,
+) -> Descent:
+    r"""Take steps along a gradient and record every one of them.
+
+    .. math:: \theta_{t+1} = \theta_t - \eta_t \odot d_t
+
+    where the optimizer gives the rate :math:`\eta_t` and the direction :math:`d_t`. This is the only place in
+    the package where parameters change, so the recorded rate is the number that the update used.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        For instance :class:`Adam`. Array settings broadcast against ``params``, and take their precision.
+    gradient : callable
+        ``gradient(params, step)`` returns an array of the shape of ``params``; ``step`` counts from 0.
+    params : array_like
+        Where to start, ``(dim,)`` or ``(..., dim)`` for runs side by side. float32 stays float32; integers
+        become float64.
+    num_steps : int
+        Number of steps, at least 1.
+
+    Returns
+    -------
+    Descent
+        Parameters, rates and gradients of every step.
+
+    Raises
+    ------
+    ValueError
+        If ``params`` is not finite or not a vector, a setting does not broadcast against it, the gradient has
+        another shape, or ``num_steps`` is not a whole number above 0.
+
+    Notes
+    -----
+    A run is *diverged* at the first step after which its parameters, or their squares, are not finite, or in
+    which a rate has overflowed to 0. From there on its parameters and rates are ``nan``; other runs go on.
+
+    A coordinate that has had no gradient has no meaningful rate (:math:`\eta/\epsilon` is not one): it is
+    recorded as ``nan``.
+
+    Examples
+    --------
+    >>> from adaptive_optim import Adagrad, minimize
+    >>> run = minimize(Adagrad(0.5), lambda params, step: params, params=[4.0, 0.0], num_steps=3)
+    >>> run.params.round(3)
+    array([[4.   , 0.   ],
+           [3.5  , 0.   ],
+           [3.171, 0.   ],
+           [2.915, 0.   ]])
+    >>> run.rates.round(3)
+    array([[0.125,   nan],
+           [0.094,   nan],
+           [0.081,   nan]])
+    """
+    current = _as_start(params)
+    try:
+        num_steps = operator.index(num_steps)
+    except TypeError:
+        raise ValueError(f"num_steps={num_steps!r}: must be a whole number of at least 1") from None
+    if num_steps < 1:
+        raise ValueError(f"num_steps={num_steps!r}: must be a whole number of at least 1")
+    optimizer = _in_precision_of(current, optimizer)
+
+    path = np.full((num_steps + 1, *current.shape), np.nan, current.dtype)
+    rates = np.full((num_steps, *current.shape), np.nan, current.dtype)
+    grads = np.full((num_steps, *current.shape), np.nan, current.dtype)
+    diverged_at = np.full(current.shape[:-1], -1)
+    state = optimizer.init(current)
+    path[0] = current
+
+    # Overflow is not an error here but a result, reported as divergence.
+    with np.errstate(all="ignore"):
+        for step in range(num_steps):
+            grads[step] = grad = _checked(gradient(current, step), current, step)
+            state, rate, direction = optimizer.step(state, grad)
+            current = current - rate * direction
+
+            sound = np.isfinite(current * current) & (rate > 0)
+            if not sound.all():
+                lost = ~sound.all(axis=-1)
+                diverged_at = np.where(lost & (diverged_at < 0), step, diverged_at)
+                current = np.where(lost[..., None], np.nan, current)
+                rate = np.where(lost[..., None], np.nan, rate)
+            path[step + 1], rates[step] = current, rate
+            if (diverged_at >= 0).all():
+                break
+    rates[~np.logical_or.accumulate(grads != 0)] = np.nan
+    return Descent(optimizer, path, rates, grads, diverged_at[()])
+
+
+def _checked(grad: ArrayLike, params: Array, step: int) -> Array:
+    grad = np.asarray(grad, params.dtype)
+    if grad.shape != params.shape:
+        raise ValueError(
+            f"gradient: returned shape {grad.shape} at step {step}, must be that of params, {params.shape}"
+        )
+    return grad
+
+
+def _as_start(params: ArrayLike) -> Array:
+    start = np.array(params)
+    if start.dtype.kind in "iu":
+        start = start.astype(float)
+    if start.dtype.kind != "f" or start.ndim == 0 or start.size == 0 or not np.all(np.isfinite(start)):
+        raise ValueError(f"params={params!r}: must be a vector of finite numbers, or several of them")
+    return start
+
+
+def _in_precision_of(params: Array, optimizer: AnyOptimizer) -> AnyOptimizer:
+    """Return the optimizer with its settings in the precision of the parameters."""
+    settings = {}
+    for field in fields(optimizer):  # type: ignore[arg-type]
+        value = getattr(optimizer, field.name)
+        if isinstance(value, bool):
+            continue
+        shape = np.shape(value)
+        try:
+            fits = np.broadcast_shapes(shape, params.shape) == params.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(
+                f"{field.name}: has shape {shape}, must broadcast against params of shape {params.shape}"
+            )
+        settings[field.name] = np.asarray(value, params.dtype)[()]
+    return replace(optimizer, **settings)  # type: ignore[type-var]

@@ -1,0 +1,828 @@
+"""The figures of the book: each takes results, computes none, and returns a Plotly figure.
+
+Every figure carries its text alternative and a layout for narrow screens in ``layout.meta``, where a page can
+find them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from adaptive_optim.descent import Descent
+from adaptive_optim.optimizers import OPTIMIZERS, Array
+from adaptive_optim.problems import QuadraticLoss, SparseRegression
+
+COLORS = ("#7a7a7a", "#b5609a", "#00936b", "#1f77c4", "#d55e00", "#8a6d1d", "#5b5bd6", "#a03c3c")
+DASHES = ("dot", "dashdot", "solid", "dash", "solid", "longdash", "longdashdot", "dot")
+STYLES = {
+    optimizer.__name__: {"color": color, "dash": dash}
+    for optimizer, color, dash in zip(OPTIMIZERS, COLORS, DASHES, strict=False)
+}
+INK = "#5f6b76"
+GRID = "rgba(128,128,128,0.18)"
+CONTOUR_LINE = "rgba(74,111,150,0.35)"
+CONTOUR_FILL = "rgba(74,111,150,0.07)"
+LEVELS = 0.01 * 2.5 ** np.arange(8)
+WINDOW = (-1.4, 2.4)
+DENSE, SPARSE = "dense coordinate", "sparse coordinate"
+
+Runs = Mapping[str, Descent]
+
+
+def style(label: str) -> dict[str, Any]:
+    """Return colour and dash of the optimizer that a label begins with; ink for any other label."""
+    name = label.replace(",", " ").split()[0] if label.strip() else ""
+    return STYLES.get(name, {"color": INK, "dash": "solid"})
+
+
+def plot_paths(
+    panels: Mapping[str, tuple[QuadraticLoss, Runs]],
+    *,
+    alt: str,
+    window: tuple[float, float] = WINDOW,
+    coordinates: tuple[str, str] = ("θ₁ (dense)", "θ₂ (sparse)"),
+) -> go.Figure:
+    """Draw contours of the full loss and the path of every run, one panel beside the other.
+
+    Parameters
+    ----------
+    panels : mapping of str to (QuadraticLoss, runs)
+        Title of each panel, its loss and its runs by label.
+    alt : str
+        What is to be seen, for readers who do not see it.
+    window : (float, float)
+        Range of both axes.
+    coordinates : (str, str)
+        Names of the axes.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    fig = _figure(alt, height=430)
+    count = len(panels)
+    named: set[str] = set()
+    for number, (title, (loss, runs)) in enumerate(panels.items(), 1):
+        axes = _axes(number)
+        for trace in _contours(loss, axes):
+            fig.add_trace(trace)
+        for label, run in runs.items():
+            fig.add_trace(_path(label, run.params, axes, in_legend=label not in named))
+            named.add(label)
+        fig.add_traces(_marks(loss, runs, axes))
+        _set_axis(fig, "x", number, title=coordinates[0], range=window, domain=_column(number, count))
+        _set_axis(fig, "y", number, title=coordinates[1] if number == 1 else None, range=window, domain=[0, 1])
+        if title:
+            _headline(fig, title, number)
+    _legend_above(fig)
+    _stack_when_narrow(fig, count, height=360)
+    return fig
+
+
+def plot_curves(
+    curves: Mapping[str, Any],
+    *,
+    alt: str,
+    y_title: str,
+    x: Any = None,
+    x_title: str = "step",
+    log_x: bool = False,
+    log_y: bool = True,
+    markers: bool = False,
+) -> go.Figure:
+    """Draw one line per label, against the step unless ``x`` says otherwise.
+
+    Parameters
+    ----------
+    curves : mapping of str to array_like
+        Values by label. A label that begins with an optimizer's name gets its colour and dash.
+    alt : str
+        What is to be seen, for readers who do not see it.
+    y_title, x_title : str
+        Axis titles, with units.
+    x : array_like, optional
+        Where the values stand; 0, 1, 2, ... if left out.
+    log_x, log_y : bool
+        Whether an axis is logarithmic.
+    markers : bool
+        Whether to mark every value.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    fig = _figure(alt, height=380)
+    for (label, values), opacity in zip(curves.items(), _opacities(curves), strict=True):
+        values = np.asarray(values)
+        steps = np.arange(len(values)) if x is None else np.asarray(x)
+        keep = _keep(values, 400)
+        fig.add_trace(
+            go.Scatter(
+                x=_rounded(steps[keep]),
+                y=_rounded(values[keep]),
+                name=label,
+                mode="lines+markers" if markers else "lines",
+                line={**style(label), "width": 2},
+                opacity=opacity,
+                hovertemplate="%{y:.3g}",
+            )
+        )
+    _set_axis(fig, "x", 1, title=x_title, type="log" if log_x else "linear")
+    _set_axis(fig, "y", 1, title=y_title, type="log" if log_y else "linear")
+    _legend_above(fig)
+    return fig
+
+
+def plot_rates(runs: Runs, *, alt: str) -> go.Figure:
+    """Draw the effective rate of both coordinates over the steps, and where the sparse one had a gradient.
+
+    Parameters
+    ----------
+    runs : mapping of str to Descent
+        Single runs of two parameters, by label.
+    alt : str
+        What is to be seen, for readers who do not see it.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    fig = _figure(alt, height=400)
+    for coordinate in (0, 1):
+        axes = _axes(coordinate + 1)
+        for (label, run), opacity in zip(runs.items(), _opacities(runs), strict=True):
+            rate = run.rates[:, coordinate]
+            keep = _keep(rate, 400)
+            fig.add_trace(
+                go.Scatter(
+                    x=keep.tolist(),
+                    y=_rounded(rate[keep]),
+                    name=label,
+                    legendgroup=label,
+                    showlegend=coordinate == 0,
+                    mode="lines",
+                    line={**style(label), "width": 2},
+                    opacity=opacity,
+                    hovertemplate="%{y:.3g}",
+                    **axes,
+                )
+            )
+            if coordinate == 1:
+                active = np.flatnonzero(run.grads[:, 1])
+                fig.add_trace(
+                    go.Scatter(
+                        x=active.tolist(),
+                        y=_rounded(rate[active]),
+                        name=f"{label}: gradient here",
+                        legendgroup=label,
+                        showlegend=False,
+                        mode="markers",
+                        marker={"color": style(label)["color"], "size": 5},
+                        opacity=opacity,
+                        hovertemplate="step %{x}: %{y:.3g}",
+                        **axes,
+                    )
+                )
+        _set_axis(fig, "x", coordinate + 1, title="step", domain=_column(coordinate + 1, 2))
+        _headline(fig, (DENSE, f"{SPARSE} (dots: it has a gradient)")[coordinate], coordinate + 1)
+    _set_axis(fig, "y", 1, title="effective learning rate", type="log")
+    _set_axis(fig, "y", 2, type="log", matches="y")
+    _legend_above(fig)
+    _stack_when_narrow(fig, 2, height=300)
+    return fig
+
+
+def plot_rate_bars(runs: Runs, *, alt: str, step: int = -1) -> go.Figure:
+    """Draw the effective rate of both coordinates at one step as bars.
+
+    Parameters
+    ----------
+    runs : mapping of str to Descent
+        Single runs of two parameters, by label.
+    alt : str
+        What is to be seen, for readers who do not see it.
+    step : int, default -1
+        Which step; -1 is the last.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    fig = _figure(alt, height=360)
+    fig.add_traces(_bars(runs, step, {"xaxis": "x", "yaxis": "y"}, bottom=_bottom([runs])))
+    _set_axis(fig, "y", 1, title="effective learning rate", type="log")
+    _set_axis(fig, "x", 1, showgrid=False)
+    _legend_above(fig)
+    return fig
+
+
+def plot_bands(
+    x: Any,
+    samples: Mapping[str, Any],
+    *,
+    alt: str,
+    x_title: str,
+    y_title: str,
+    log_x: bool = False,
+    log_y: bool = True,
+    lines: Mapping[str, Any] | None = None,
+) -> go.Figure:
+    """Draw the median over seeds against ``x``, with a band that holds the middle 80 % of them.
+
+    Parameters
+    ----------
+    x : array_like
+        Where the values stand, ``(points,)``.
+    samples : mapping of str to array_like
+        Values by label, ``(points, seeds)``.
+    alt : str
+        What is to be seen, for readers who do not see it.
+    x_title, y_title : str
+        Axis titles, with units.
+    log_x, log_y : bool
+        Whether an axis is logarithmic.
+    lines : mapping of str to array_like, optional
+        Further lines without a band, such as what theory predicts, ``(points,)``.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    fig = _figure(alt, height=400)
+    x = np.asarray(x)
+    for label, values in samples.items():
+        low, median, high = np.nanquantile(np.asarray(values), [0.1, 0.5, 0.9], axis=1)
+        color = style(label)["color"]
+        fig.add_trace(
+            go.Scatter(
+                x=_rounded(np.concatenate([x, x[::-1]])),
+                y=_rounded(np.concatenate([low, high[::-1]])),
+                fill="toself",
+                fillcolor=_faded(color, 0.15),
+                line={"width": 0},
+                mode="lines",
+                legendgroup=label,
+                showlegend=False,
+                hoverinfo="skip",
+            )
+        )
+        fig.add_trace(
+            go.Scatter(
+                x=_rounded(x),
+                y=_rounded(median),
+                name=label,
+                legendgroup=label,
+                mode="lines+markers",
+                line={**style(label), "width": 2},
+                hovertemplate="%{y:.3g}",
+            )
+        )
+    for label, values in (lines or {}).items():
+        fig.add_trace(
+            go.Scatter(
+                x=_rounded(x),
+                y=_rounded(np.asarray(values)),
+                name=label,
+                mode="lines",
+                line={"color": INK, "dash": "dot", "width": 1.5},
+                hovertemplate="%{y:.3g}",
+            )
+        )
+    _set_axis(fig, "x", 1, title=x_title, type="log" if log_x else "linear")
+    _set_axis(fig, "y", 1, title=y_title, type="log" if log_y else "linear")
+    _legend_above(fig)
+    return fig
+
+
+def plot_seeds(samples: Mapping[str, Any], *, alt: str, x_title: str, log_x: bool = True) -> go.Figure:
+    """Draw one dot per seed in a row per label, with the median marked.
+
+    Parameters
+    ----------
+    samples : mapping of str to array_like
+        Values by label, ``(seeds,)``.
+    alt : str
+        What is to be seen, for readers who do not see it.
+    x_title : str
+        Axis title, with units.
+    log_x : bool
+        Whether the axis is logarithmic.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    fig = _figure(alt, height=90 + 55 * len(samples))
+    for row, (label, values) in enumerate(reversed(list(samples.items()))):
+        values = np.sort(np.asarray(values))
+        # Neighbours take turns above and below the row, so that dots do not hide each other.
+        offset = row + 0.09 * (np.arange(len(values)) % 5 - 2)
+        color = style(label)["color"]
+        fig.add_trace(
+            go.Scatter(
+                x=_rounded(values),
+                y=_rounded(offset),
+                name=label,
+                mode="markers",
+                marker={"color": color, "size": 5, "opacity": 0.5},
+                hovertemplate="%{x:.3g}",
+            )
+        )
+        median = float(np.median(values))
+        fig.add_trace(
+            go.Scatter(
+                x=_rounded(np.array([median, median])),
+                y=[row - 0.35, row + 0.35],
+                name=f"{label}: median",
+                mode="lines",
+                line={"color": color, "width": 3},
+                hovertemplate="median %{x:.3g}",
+            )
+        )
+    _set_axis(fig, "x", 1, title=x_title, type="log" if log_x else "linear")
+    _set_axis(
+        fig,
+        "y",
+        1,
+        tickvals=list(range(len(samples))),
+        ticktext=list(samples)[::-1],
+        showgrid=False,
+        range=[-0.6, len(samples) - 0.4],
+    )
+    fig.update_layout(showlegend=False)
+    return fig
+
+
+def plot_activity_slider(
+    problems: Mapping[float, SparseRegression],
+    runs: Mapping[float, Runs],
+    *,
+    alt: str,
+    start: float,
+) -> go.Figure:
+    """Draw contours, paths, rates and losses, and let the reader move the sparse feature's activity.
+
+    Parameters
+    ----------
+    problems : mapping of float to SparseRegression
+        The problem at each activity.
+    runs : mapping of float to runs
+        The runs at each activity, by label; the same labels everywhere.
+    alt : str
+        What is to be seen, for readers who do not see it.
+    start : float
+        The activity shown first.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    activities = list(problems)
+    losses = {
+        activity: {label: problems[activity].excess_loss(run.params) for label, run in runs[activity].items()}
+        for activity in activities
+    }
+    fig = _figure(alt, height=560)
+    bottom = _bottom(runs.values())
+
+    def scene(activity: float) -> list[Any]:
+        problem, here = problems[activity], runs[activity]
+        paths = [_path(label, run.params, _axes(1), in_legend=False) for label, run in here.items()]
+        curves = [_loss(label, loss, _axes(3)) for label, loss in losses[activity].items()]
+        return [
+            *_contours(problem, _axes(1)),
+            *paths,
+            *_marks(problem, here, _axes(1)),
+            *_bars(here, -1, _axes(2), bottom),
+            *curves,
+        ]
+
+    fig.add_traces(scene(start))
+    fig.frames = [
+        go.Frame(name=f"{activity:g}", data=[_moving(trace) for trace in scene(activity)])
+        for activity in activities
+    ]
+    _set_axis(fig, "x", 1, title="θ₁ (dense)", range=WINDOW, domain=[0, 0.5])
+    _set_axis(fig, "y", 1, title="θ₂ (sparse)", range=WINDOW, domain=[0, 1])
+    _set_axis(fig, "x", 2, domain=[0.61, 1], anchor="y2", showgrid=False)
+    everywhere = np.concatenate([run.rates[-1] for here in runs.values() for run in here.values()])
+    top = np.log10(np.nanmax(everywhere)) + 0.1
+    _set_axis(fig, "y", 2, title="effective rate", type="log", range=[np.log10(bottom), top], domain=[0.56, 1])
+    steps = len(next(iter(losses[start].values()))) - 1
+    _set_axis(fig, "x", 3, title="step", domain=[0.61, 1], anchor="y3", range=[0, steps])
+    seen = np.concatenate([loss for here in losses.values() for loss in here.values()])
+    _set_axis(
+        fig,
+        "y",
+        3,
+        title="loss above minimum",
+        type="log",
+        range=[-4, np.log10(np.nanmax(seen)) + 0.1],
+        domain=[0, 0.4],
+    )
+    _legend_above(fig)
+    fig.layout.sliders = [
+        {
+            "active": activities.index(start),
+            "currentvalue": {"prefix": "Activity of the sparse feature: "},
+            "steps": [
+                {
+                    "label": f"{activity:.0%}",
+                    "method": "animate",
+                    "args": [[f"{activity:g}"], _AT_ONCE],
+                }
+                for activity in activities
+            ],
+        }
+    ]
+    fig.layout.meta["narrow"] = {
+        "height": 980,
+        "xaxis.domain": [0, 1],
+        "yaxis.domain": [0.62, 1],
+        "xaxis2.domain": [0, 1],
+        "yaxis2.domain": [0.32, 0.53],
+        "xaxis3.domain": [0, 1],
+        "yaxis3.domain": [0, 0.22],
+    }
+    return fig
+
+
+def plot_playback(
+    problem: SparseRegression,
+    runs: Runs,
+    *,
+    alt: str,
+    every: int = 5,
+    tail: int = 25,
+) -> go.Figure:
+    """Play through the steps of a run: the head of every path, and the rates applied at that step.
+
+    Parameters
+    ----------
+    problem : SparseRegression
+        The problem.
+    runs : mapping of str to Descent
+        Single runs on it, by label.
+    alt : str
+        What is to be seen, for readers who do not see it.
+    every : int, default 5
+        Show every so-many-th step.
+    tail : int, default 25
+        Length of the bright tail behind each head, in steps.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    fig = _figure(alt, height=480)
+    num_steps = len(next(iter(runs.values())).rates)
+    bottom = _bottom([runs], every_step=True)
+    still = [
+        *_contours(problem, _axes(1)),
+        *(_path(label, run.params, _axes(1), in_legend=False) for label, run in runs.items()),
+        *_marks(problem, {}, _axes(1)),
+    ]
+    for trace in still[len(LEVELS) : len(LEVELS) + len(runs)]:
+        trace.update(opacity=0.25, line={"width": 1.5})
+
+    def scene(step: int) -> list[Any]:
+        heads = [
+            go.Scatter(
+                x=_rounded(run.params[max(0, step + 1 - tail) : step + 2, 0], 2),
+                y=_rounded(run.params[max(0, step + 1 - tail) : step + 2, 1], 2),
+                name=label,
+                mode="lines+markers",
+                line={**style(label), "width": 3},
+                marker={
+                    "color": style(label)["color"],
+                    "size": [0] * (min(tail, step + 1)) + [11],
+                    "opacity": 1,
+                },
+                showlegend=False,
+                hoverinfo="name",
+                **_axes(1),
+            )
+            for label, run in runs.items()
+        ]
+        return [*heads, *_bars(runs, step, _axes(2), bottom)]
+
+    shown = range(0, num_steps, every)
+    fig.add_traces([*still, *scene(shown[0])])
+    moving = list(range(len(still), len(fig.data)))
+    fig.frames = [
+        go.Frame(name=str(step + 1), data=[_moving(trace) for trace in scene(step)], traces=moving)
+        for step in shown
+    ]
+    _set_axis(fig, "x", 1, title="θ₁ (dense)", range=WINDOW, domain=[0, 0.54])
+    _set_axis(fig, "y", 1, title="θ₂ (sparse)", range=WINDOW)
+    _set_axis(fig, "x", 2, domain=[0.65, 1], anchor="y2", showgrid=False)
+    top = np.log10(max(np.nanmax(run.rates) for run in runs.values())) + 0.1
+    _set_axis(fig, "y", 2, title="effective rate", type="log", range=[np.log10(bottom), top])
+    _legend_above(fig)
+    names = [frame.name for frame in fig.frames]
+    fig.layout.updatemenus = [
+        {
+            "type": "buttons",
+            "buttons": [
+                {
+                    "label": "Play",
+                    "method": "animate",
+                    "args": [
+                        None,
+                        {
+                            "frame": {"duration": 80, "redraw": False},
+                            "transition": {"duration": 0},
+                            "fromcurrent": True,
+                        },
+                    ],
+                },
+                {"label": "Pause", "method": "animate", "args": [[None], _AT_ONCE]},
+            ],
+        }
+    ]
+    fig.layout.sliders = [
+        {
+            "active": 0,
+            "currentvalue": {"prefix": "Step: "},
+            "steps": [{"label": name, "method": "animate", "args": [[name], _AT_ONCE]} for name in names],
+        }
+    ]
+    fig.layout.meta["narrow"] = {
+        "height": 720,
+        "xaxis.domain": [0, 1],
+        "yaxis.domain": [0.46, 1],
+        "xaxis2.domain": [0, 1],
+        "yaxis2.domain": [0, 0.32],
+    }
+    return fig
+
+
+_AT_ONCE = {
+    "mode": "immediate",
+    "frame": {"duration": 0, "redraw": False},
+    "transition": {"duration": 0},
+}
+
+
+def _figure(alt: str, height: int) -> go.Figure:
+    if not alt.strip():
+        raise ValueError(f"alt={alt!r}: must say what is to be seen")
+    return go.Figure(
+        layout={
+            "template": "none",
+            "height": height,
+            "margin": {"l": 62, "r": 12, "t": 44, "b": 48},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
+            "hovermode": "closest",
+            "dragmode": False,
+            "bargap": 0.25,
+            "bargroupgap": 0.06,
+            "meta": {"alt": alt},
+        }
+    )
+
+
+def _axes(number: int) -> dict[str, str]:
+    suffix = "" if number == 1 else str(number)
+    return {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
+
+
+def _set_axis(fig: go.Figure, letter: str, number: int, **settings: Any) -> None:
+    suffix = "" if number == 1 else str(number)
+    other = "y" if letter == "x" else "x"
+    if settings.get("title"):
+        settings["title"] = {"text": settings["title"], "standoff": 6}
+    if settings.get("type") == "log":
+        settings = {"dtick": 1, "exponentformat": "power", **settings}
+    base = {
+        "anchor": f"{other}{suffix}",
+        "gridcolor": GRID,
+        "zeroline": False,
+        "linecolor": GRID,
+        "ticks": "",
+        "automargin": False,
+        "fixedrange": True,
+    }
+    fig.layout[f"{letter}axis{suffix}"] = {**base, **settings}
+
+
+def _column(number: int, count: int) -> list[float]:
+    gap = 0.09 if count > 1 else 0.0
+    width = (1 - gap * (count - 1)) / count
+    left = (number - 1) * (width + gap)
+    return [round(left, 4), round(left + width, 4)]
+
+
+def _headline(fig: go.Figure, text: str, number: int) -> None:
+    axes = _axes(number)
+    fig.add_annotation(
+        text=text,
+        x=0,
+        y=1,
+        xref=f"{axes['xaxis']} domain",
+        yref=f"{axes['yaxis']} domain",
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 13},
+    )
+
+
+def _legend_above(fig: go.Figure) -> None:
+    fig.update_layout(
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1.08,
+            "yanchor": "bottom",
+            "xanchor": "left",
+            "yref": "paper",
+        }
+    )
+
+
+def _stack_when_narrow(fig: go.Figure, count: int, height: int) -> None:
+    if count == 1:
+        return
+    gap = 0.12
+    tall = (1 - gap * (count - 1)) / count
+    narrow: dict[str, Any] = {"height": height * count}
+    for number in range(1, count + 1):
+        suffix = "" if number == 1 else str(number)
+        top = 1 - (number - 1) * (tall + gap)
+        narrow[f"xaxis{suffix}.domain"] = [0, 1]
+        narrow[f"yaxis{suffix}.domain"] = [round(top - tall, 4), round(top, 4)]
+    fig.layout.meta["narrow"] = narrow
+
+
+def _contours(loss: QuadraticLoss, axes: dict[str, str]) -> list[Any]:
+    # A level of a quadratic is an ellipse: half-axes sqrt(2 level / curvature) along the eigenvectors.
+    curvature, directions = np.linalg.eigh(loss.hessian)
+    angle = np.linspace(0, 2 * np.pi, 49)
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    ellipse = circle / np.sqrt(curvature) @ directions.T
+    return [
+        go.Scatter(
+            x=_rounded(loss.minimum[0] + np.sqrt(2 * level) * ellipse[:, 0], 2),
+            y=_rounded(loss.minimum[1] + np.sqrt(2 * level) * ellipse[:, 1], 2),
+            mode="lines",
+            line={"color": CONTOUR_LINE, "width": 1},
+            fill="toself",
+            fillcolor=CONTOUR_FILL,
+            hoverinfo="skip",
+            showlegend=False,
+            name=f"loss {level:.2g} above the minimum",
+            **axes,
+        )
+        for level in LEVELS[::-1]
+    ]
+
+
+def _path(label: str, params: Array, axes: dict[str, str], in_legend: bool) -> Any:
+    points = np.round(params[np.isfinite(params).all(-1)], 3)
+    keep = _keep(points[:, 1], 200)
+    return go.Scatter(
+        x=_rounded(points[keep, 0], 3),
+        y=_rounded(points[keep, 1], 3),
+        name=label,
+        legendgroup=label,
+        mode="lines",
+        line={**style(label), "width": 2},
+        showlegend=in_legend,
+        hovertemplate="(%{x:.2f}, %{y:.2f})",
+        **axes,
+    )
+
+
+def _marks(loss: QuadraticLoss, runs: Runs, axes: dict[str, str]) -> list[Any]:
+    ends = [run.params[np.isfinite(run.params).all(-1)][-1] for run in runs.values()]
+    heads = go.Scatter(
+        x=_rounded(np.array([end[0] for end in ends]), 3),
+        y=_rounded(np.array([end[1] for end in ends]), 3),
+        text=[f"{label} ends" + (" (diverged)" if run.diverged else "") for label, run in runs.items()],
+        mode="markers",
+        marker={
+            "color": [style(label)["color"] for label in runs],
+            "symbol": ["x" if run.diverged else "circle" for run in runs.values()],
+            "size": 9,
+            "line": {"color": "white", "width": 1},
+        },
+        showlegend=False,
+        hovertemplate="%{text}<extra></extra>",
+        **axes,
+    )
+    minimum = go.Scatter(
+        x=[round(float(loss.minimum[0]), 3)],
+        y=[round(float(loss.minimum[1]), 3)],
+        name="minimum",
+        mode="markers",
+        marker={"symbol": "cross-thin", "size": 14, "line": {"color": INK, "width": 2}},
+        showlegend=False,
+        hovertemplate="minimum<extra></extra>",
+        **axes,
+    )
+    return [minimum, heads]
+
+
+def _bottom(groups: Any, every_step: bool = False) -> float:
+    # Bars need a foot to stand on, and a log axis has no zero: a decade under the lowest bar.
+    lowest = min(np.nanmin(run.rates if every_step else run.rates[-1]) for runs in groups for run in runs.values())
+    return float(10 ** (np.floor(np.log10(lowest) - 0.3)))
+
+
+def _bars(runs: Runs, step: int, axes: dict[str, str], bottom: float) -> list[Any]:
+    labels = list(runs)
+    rates = np.array([run.rates[step] for run in runs.values()])
+    colors = [style(label)["color"] for label in labels]
+    solid = {"opacity": 1.0}
+    hatched = {"pattern": {"shape": "/", "fillmode": "overlay", "size": 6, "bgcolor": "rgba(0,0,0,0)"}}
+    looks: list[tuple[str, dict[str, Any]]] = [(DENSE, solid), (SPARSE, hatched)]
+    bars = [
+        go.Bar(
+            x=labels,
+            y=_rounded(rates[:, coordinate]),
+            name=name,
+            marker={"color": colors, "line": {"color": colors, "width": 1.5}, **look},
+            hovertemplate="%{x}: %{y:.3g}",
+            **axes,
+        )
+        for coordinate, (name, look) in enumerate(looks)
+    ]
+    missing = np.isnan(rates).any(-1)
+    silent = go.Scatter(
+        x=labels,
+        y=[bottom * 1.3 if gone else None for gone in missing],
+        mode="text",
+        text=["no gradient<br>yet"] * len(labels),
+        textposition="top center",
+        textfont={"size": 10, "color": INK},
+        showlegend=False,
+        hoverinfo="skip",
+        name="no gradient yet",
+        **axes,
+    )
+    return [*bars, silent]
+
+
+def _loss(label: str, loss: Array, axes: dict[str, str]) -> Any:
+    keep = _keep(loss, 100)
+    return go.Scatter(
+        x=keep.tolist(),
+        y=_rounded(loss[keep]),
+        name=label,
+        mode="lines",
+        line={**style(label), "width": 1.5},
+        showlegend=False,
+        hovertemplate="%{y:.2g}",
+        **axes,
+    )
+
+
+def _moving(trace: Any) -> dict[str, Any]:
+    """Keep of a trace what differs from frame to frame."""
+    full = trace.to_plotly_json()
+    moving = {key: full[key] for key in ("type", "x", "y") if key in full}
+    lists = {key: full.get("marker", {}).get(key) for key in ("size", "symbol")}
+    marker = {key: value for key, value in lists.items() if isinstance(value, list)}
+    return {**moving, "marker": marker} if marker else moving
+
+
+def _keep(values: Array, most: int) -> Any:
+    """Choose which points of a curve to draw: the extremes of equal stretches, so no spike is lost."""
+    if len(values) <= most:
+        return np.arange(len(values))
+    stretches = np.array_split(np.arange(len(values)), most // 2)
+    finite = np.where(np.isfinite(values), values, -np.inf)
+    chosen = [0, len(values) - 1]
+    for stretch in stretches:
+        chosen += [stretch[np.argmax(finite[stretch])], stretch[np.argmin(finite[stretch])]]
+    return np.unique(chosen)
+
+
+def _rounded(values: Array, decimals: int | None = None) -> list[float | None]:
+    """Round to what a screen can show: to decimals, or else to three significant digits."""
+    values = np.asarray(values, float)
+    if decimals is None:
+        return [float(f"{value:.3g}") if np.isfinite(value) else None for value in values]
+    return [float(value) if np.isfinite(value) else None for value in np.round(values, decimals)]
+
+
+def _opacities(labels: Sequence[str] | Mapping[str, Any]) -> list[float]:
+    """Tell lines of one optimizer apart: later ones are stronger."""
+    colors = [style(label)["color"] for label in labels]
+    result = []
+    for position, color in enumerate(colors):
+        total, before = colors.count(color), colors[:position].count(color)
+        result.append(1.0 if total == 1 else round(0.35 + 0.65 * before / (total - 1), 2))
+    return result
+
+
+def _faded(color: str, alpha: float) -> str:
+    red, green, blue = (int(color[start : start + 2], 16) for start in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"

@@ -1,0 +1,298 @@
+"""The problem that the whole book shares: two weights, one of which is rarely asked for."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adaptive_optim.optimizers import Array
+
+
+class QuadraticLoss:
+    """What a squared loss of two parameters is made of: a constant Hessian and a minimum."""
+
+    hessian: Any
+    minimum: Any
+
+    def excess_loss(self, params: ArrayLike) -> Any:
+        """Return how far the loss lies above its minimum, ``(...)`` for parameters ``(..., 2)``."""
+        offset = np.asarray(params) - self.minimum
+        with np.errstate(all="ignore"):
+            return (offset * _linear(self.hessian, offset)).sum(-1) / 2
+
+    def full_gradient(self, params: ArrayLike, step: int = 0) -> Array:
+        """Return the gradient of the loss, of the shape of ``params``; the same at every step."""
+        return _linear(self.hessian, np.asarray(params) - self.minimum)
+
+    @property
+    def condition_number(self) -> float:
+        """Largest over smallest curvature, at least 1: how many times longer than wide the valley is, squared."""
+        return float(np.linalg.cond(self.hessian))
+
+    def rescaled(self, scale: ArrayLike) -> Quadratic:
+        r"""Return the same loss in the coordinates ``scale * params``.
+
+        Gradient descent there, with rate 1, is gradient descent here with the rates ``1 / scale**2``.
+        """
+        scale = np.asarray(scale)
+        return Quadratic(self.hessian / np.outer(scale, scale), self.minimum * scale)
+
+
+@dataclass(frozen=True)
+class Quadratic(QuadraticLoss):
+    r"""The loss :math:`\tfrac12 (\theta-\hat\theta)^\top H (\theta-\hat\theta)` of two parameters.
+
+    Parameters
+    ----------
+    hessian : array_like
+        :math:`H`, symmetric, ``(2, 2)``.
+    minimum : array_like
+        :math:`\hat\theta`, ``(2,)``.
+
+    Examples
+    --------
+    >>> loss = Quadratic(hessian=np.diag([1.0, 0.01]), minimum=np.zeros(2))
+    >>> round(loss.condition_number, 6)
+    100.0
+    >>> round(loss.rescaled([1.0, 0.1]).condition_number, 6)
+    1.0
+    """
+
+    hessian: Any
+    minimum: Any
+
+
+@dataclass(frozen=True)
+class SparseRegression(QuadraticLoss):
+    r"""Linear regression with one dense and one sparse feature.
+
+    .. math:: L(\theta) = \frac{1}{2N} \lVert X\theta - y \rVert^2, \qquad y = X\theta^\ast + \sigma\,\varepsilon
+
+    Feature 1 is drawn from a standard normal distribution. Feature 2 is -1 or +1 in a fraction *activity* of the
+    samples and 0 in the others. All draws are made once per seed, and activity only decides which of them count:
+    a sample that is active at 5 % is active at 10 % too.
+
+    Parameters
+    ----------
+    activity : float, default 0.1
+        Fraction of samples in which feature 2 is not zero, above 0 and at most 1. It is rounded to a whole
+        number of samples.
+    noise : float, default 0.3
+        Standard deviation :math:`\sigma \ge 0` of the noise in the targets.
+    num_samples : int, default 400
+        :math:`N`, at least 2.
+    batch_size : int, default 1
+        Samples in one stochastic gradient, from 1 to ``num_samples``.
+    seed : int, default 0
+        Seed of all random draws, at least 0.
+    rotation : float, default 0.0
+        Angle in degrees by which the parameters' axes are turned against the features. 0 leaves the valley
+        along an axis; 45 puts it on the diagonal.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, if no sample is active, or if the samples do not determine both weights.
+
+    Notes
+    -----
+    Samples are independent, so visiting them in their order is one random order; the order is the same in
+    every epoch. Step *t* takes the next ``batch_size`` samples, starting again at the end.
+
+    A squared loss has a constant Hessian: :math:`L(\theta) = L(\hat\theta) + \tfrac12
+    (\theta-\hat\theta)^\top H (\theta-\hat\theta)` with :math:`H = X^\top X/N`. Everything here is computed
+    in that form.
+
+    Examples
+    --------
+    >>> problem = SparseRegression(activity=0.05, seed=1)
+    >>> int(problem.active.sum()), problem.num_samples
+    (20, 400)
+    >>> problem.minimum.round(2)
+    array([0.98, 0.97])
+    >>> problem.gradient([0.0, 0.0], step=0).shape
+    (2,)
+    """
+
+    activity: float = 0.1
+    noise: float = 0.3
+    num_samples: int = 400
+    batch_size: int = 1
+    seed: int = 0
+    rotation: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check(self, "activity", "a number above 0 and at most 1", lambda value: 0 < value <= 1)
+        _check(self, "noise", "a finite number of at least 0", lambda value: 0 <= value < np.inf)
+        _check(self, "rotation", "a finite number of degrees", np.isfinite)
+        _check(self, "num_samples", "a whole number of at least 2", lambda value: value >= 2, whole=True)
+        _check(
+            self,
+            "batch_size",
+            f"a whole number from 1 to num_samples={self.num_samples}",
+            lambda value: 1 <= value <= self.num_samples,
+            whole=True,
+        )
+        _check(self, "seed", "a whole number of at least 0", lambda value: value >= 0, whole=True)
+        if not self.active.any():
+            raise ValueError(
+                f"activity={self.activity!r}: leaves no active sample among num_samples={self.num_samples}, "
+                f"must be at least {1 / self.num_samples:g}"
+            )
+        if np.linalg.cond(self.hessian) > 1e12:
+            raise ValueError(
+                f"num_samples={self.num_samples}: these samples do not determine both weights; "
+                "take more samples or another seed"
+            )
+
+    @cached_property
+    def _draws(self) -> dict[str, Array]:
+        rng = np.random.default_rng(self.seed)
+        return {
+            "dense": rng.standard_normal(self.num_samples),
+            "sign": rng.choice([-1.0, 1.0], self.num_samples),
+            "rank": rng.permutation(self.num_samples),
+            "noise": rng.standard_normal(self.num_samples),
+        }
+
+    @property
+    def true_params(self) -> Array:
+        r"""The weights :math:`\theta^\ast` behind the targets, ``(2,)``; both 1 when nothing is rotated."""
+        return self._turn @ np.ones(2)
+
+    @property
+    def _turn(self) -> Array:
+        angle = np.deg2rad(self.rotation)
+        return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+    @cached_property
+    def active(self) -> Any:
+        """Whether feature 2 is nonzero in each sample, ``(num_samples,)``."""
+        return self._draws["rank"] < round(self.activity * self.num_samples)
+
+    @cached_property
+    def features(self) -> Array:
+        """The matrix :math:`X`, ``(num_samples, 2)``."""
+        features = np.stack([self._draws["dense"], self._draws["sign"] * self.active], axis=1)
+        turned: Array = features @ self._turn.T
+        return turned
+
+    @cached_property
+    def targets(self) -> Array:
+        """The vector :math:`y`, ``(num_samples,)``."""
+        return self.features @ self.true_params + self.noise * self._draws["noise"]
+
+    @cached_property
+    def hessian(self) -> Array:
+        """The Hessian of the full loss, :math:`X^T X/N`, ``(2, 2)``."""
+        return self.features.T @ self.features / self.num_samples
+
+    @cached_property
+    def minimum(self) -> Array:
+        r"""The parameters :math:`\hat\theta` with the least full loss, ``(2,)``."""
+        return np.linalg.solve(self.hessian, self.features.T @ self.targets / self.num_samples)
+
+    @cached_property
+    def minimum_loss(self) -> float:
+        """The least full loss."""
+        return float(np.mean((self.features @ self.minimum - self.targets) ** 2) / 2)
+
+    def loss(self, params: ArrayLike) -> Any:
+        """Return the full loss, ``(...)`` for parameters ``(..., 2)``."""
+        return self.minimum_loss + self.excess_loss(params)
+
+    def gradient(self, params: ArrayLike, step: int) -> Array:
+        """Return the gradient on the batch of this step, of the shape of ``params``, ``(..., 2)``."""
+        hessians, slopes = self._batches
+        batch = step % len(hessians)
+        return _linear(hessians[batch], np.asarray(params)) - slopes[batch]
+
+    def batch(self, step: int) -> Any:
+        """Return the numbers of the samples in the batch of this step, ``(batch_size,)``."""
+        return np.arange(step * self.batch_size, (step + 1) * self.batch_size) % self.num_samples
+
+    @cached_property
+    def _batches(self) -> tuple[Array, Array]:
+        # The gradient of a batch is linear in the parameters. Written so, no sum over samples is left at each
+        # step, and a run in a batch of runs has the same bits as that run alone.
+        num_batches = self.num_samples // np.gcd(self.num_samples, self.batch_size)
+        samples = np.stack([self.batch(step) for step in range(num_batches)])
+        features, targets = self.features[samples], self.targets[samples]
+        hessians = np.einsum("bni,bnj->bij", features, features) / self.batch_size
+        slopes = np.einsum("bni,bn->bi", features, targets) / self.batch_size
+        return hessians, slopes
+
+
+@dataclass(frozen=True)
+class ProblemStack(QuadraticLoss):
+    """Several problems side by side: run *i* of ``(..., problems, 2)`` parameters belongs to problem *i*.
+
+    Parameters
+    ----------
+    problems : sequence of SparseRegression
+        At least one, all with the same ``num_samples`` and ``batch_size``.
+
+    Raises
+    ------
+    ValueError
+        If there is no problem, or if their batches do not match.
+
+    Examples
+    --------
+    >>> from adaptive_optim import SGD, minimize
+    >>> stack = ProblemStack([SparseRegression(seed=seed) for seed in range(64)])
+    >>> minimize(SGD(0.05), stack.gradient, np.zeros((64, 2)), num_steps=10).params.shape
+    (11, 64, 2)
+    """
+
+    problems: Sequence[SparseRegression]
+
+    def __post_init__(self) -> None:
+        shapes = {(problem.num_samples, problem.batch_size) for problem in self.problems}
+        if len(shapes) != 1:
+            raise ValueError(
+                f"problems: have (num_samples, batch_size) {sorted(shapes)}, must be one pair for all"
+            )
+
+    @cached_property
+    def hessian(self) -> Array:
+        """The Hessian of each full loss, ``(problems, 2, 2)``."""
+        return np.stack([problem.hessian for problem in self.problems])
+
+    @cached_property
+    def minimum(self) -> Array:
+        """The minimum of each full loss, ``(problems, 2)``."""
+        return np.stack([problem.minimum for problem in self.problems])
+
+    def gradient(self, params: ArrayLike, step: int) -> Array:
+        """Return the gradient on each problem's batch of this step, of the shape of ``params``."""
+        hessians, slopes = self._batches
+        batch = step % len(hessians)
+        return _linear(hessians[batch], np.asarray(params)) - slopes[batch]
+
+    @cached_property
+    def _batches(self) -> tuple[Array, Array]:
+        hessians, slopes = zip(*(problem._batches for problem in self.problems), strict=True)
+        return np.stack(hessians, axis=1), np.stack(slopes, axis=1)
+
+
+def _linear(matrix: Array, params: Array) -> Array:
+    # Written out, because a matrix product may round differently for one run and for many.
+    return params[..., :1] * matrix[..., 0] + params[..., 1:] * matrix[..., 1]
+
+
+def _check(problem: Any, name: str, allowed: str, is_allowed: Any, whole: bool = False) -> None:
+    value = getattr(problem, name)
+    try:
+        number = operator.index(value) if whole else float(value)
+        fits = bool(is_allowed(number))
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise ValueError(f"{name}={value!r}: must be {allowed}")
