@@ -13,6 +13,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
+from sphinxcontrib.katex import KaTeXServer
 
 
 def repository(root: Path) -> tuple[str, str] | None:
@@ -79,6 +80,9 @@ def _copy_katex(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
+    # KaTeX's socket file is there a moment before anything listens on it, which fails a build now and then. Its
+    # other way to connect, a local port, tries until it is answered.
+    KaTeXServer.start_server_process = KaTeXServer.start_network_socket
     app.connect("config-inited", _set_up, priority=100)
     app.connect("build-finished", _copy_katex)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -28,6 +28,7 @@ CONTOUR_LINE = "rgba(74,111,150,0.35)"
 CONTOUR_FILL = "rgba(74,111,150,0.07)"
 LEVELS = 0.01 * 2.5 ** np.arange(8)
 WINDOW = (-1.4, 2.4)
+BAR_KEY = "solid: dense, hatched: sparse"
 DENSE, SPARSE = "dense coordinate", "sparse coordinate"
 
 Runs = Mapping[str, Descent]
@@ -131,8 +132,8 @@ def plot_curves(
                 hovertemplate="%{y:.3g}",
             )
         )
-    _set_axis(fig, "x", 1, title=x_title, type="log" if log_x else "linear")
-    _set_axis(fig, "y", 1, title=y_title, type="log" if log_y else "linear")
+    _set_axis(fig, "x", 1, title=x_title, **(_log(x) if log_x else {}))
+    _set_axis(fig, "y", 1, title=y_title, **(_log(*curves.values()) if log_y else {}))
     _legend_above(fig)
     return fig
 
@@ -189,8 +190,9 @@ def plot_rates(runs: Runs, *, alt: str) -> go.Figure:
                 )
         _set_axis(fig, "x", coordinate + 1, title="step", domain=_column(coordinate + 1, 2))
         _headline(fig, (DENSE, f"{SPARSE} (dots: it has a gradient)")[coordinate], coordinate + 1)
-    _set_axis(fig, "y", 1, title="effective learning rate", type="log")
-    _set_axis(fig, "y", 2, type="log", matches="y")
+    scale = _log(*(run.rates for run in runs.values()))
+    _set_axis(fig, "y", 1, title="effective learning rate", **scale)
+    _set_axis(fig, "y", 2, **scale)
     _legend_above(fig)
     _stack_when_narrow(fig, 2, height=300)
     return fig
@@ -212,11 +214,14 @@ def plot_rate_bars(runs: Runs, *, alt: str, step: int = -1) -> go.Figure:
     -------
     plotly.graph_objects.Figure
     """
-    fig = _figure(alt, height=360)
-    fig.add_traces(_bars(runs, step, {"xaxis": "x", "yaxis": "y"}, bottom=_bottom([runs])))
-    _set_axis(fig, "y", 1, title="effective learning rate", type="log")
-    _set_axis(fig, "x", 1, showgrid=False)
-    _legend_above(fig)
+    fig = _figure(alt, height=110 + 50 * len(runs))
+    rates = [run.rates[step] for run in runs.values()]
+    bottom = _bottom(rates)
+    fig.add_traces(_bars(runs, step, _axes(1), bottom))
+    _set_axis(fig, "x", 1, title="effective learning rate", **_log(*rates, floor=bottom))
+    _set_axis(fig, "y", 1, **_ROWS)
+    fig.layout.margin.l = 90
+    _headline(fig, BAR_KEY, 1)
     return fig
 
 
@@ -254,8 +259,10 @@ def plot_bands(
     """
     fig = _figure(alt, height=400)
     x = np.asarray(x)
+    bands = []
     for label, values in samples.items():
         low, median, high = np.nanquantile(np.asarray(values), [0.1, 0.5, 0.9], axis=1)
+        bands += [low, high]
         color = style(label)["color"]
         fig.add_trace(
             go.Scatter(
@@ -292,8 +299,9 @@ def plot_bands(
                 hovertemplate="%{y:.3g}",
             )
         )
-    _set_axis(fig, "x", 1, title=x_title, type="log" if log_x else "linear")
-    _set_axis(fig, "y", 1, title=y_title, type="log" if log_y else "linear")
+    everything = [*bands, *(lines or {}).values()]
+    _set_axis(fig, "x", 1, title=x_title, **(_log(x) if log_x else {}))
+    _set_axis(fig, "y", 1, title=y_title, **(_log(*everything) if log_y else {}))
     _legend_above(fig)
     return fig
 
@@ -343,7 +351,7 @@ def plot_seeds(samples: Mapping[str, Any], *, alt: str, x_title: str, log_x: boo
                 hovertemplate="median %{x:.3g}",
             )
         )
-    _set_axis(fig, "x", 1, title=x_title, type="log" if log_x else "linear")
+    _set_axis(fig, "x", 1, title=x_title, **(_log(*samples.values()) if log_x else {}))
     _set_axis(
         fig,
         "y",
@@ -386,8 +394,9 @@ def plot_activity_slider(
         activity: {label: problems[activity].excess_loss(run.params) for label, run in runs[activity].items()}
         for activity in activities
     }
-    fig = _figure(alt, height=560)
-    bottom = _bottom(runs.values())
+    fig = _figure(alt, height=520)
+    rates = [run.rates[-1] for here in runs.values() for run in here.values()]
+    bottom = _bottom(rates)
 
     def scene(activity: float) -> list[Any]:
         problem, here = problems[activity], runs[activity]
@@ -406,25 +415,17 @@ def plot_activity_slider(
         go.Frame(name=f"{activity:g}", data=[_moving(trace) for trace in scene(activity)])
         for activity in activities
     ]
-    _set_axis(fig, "x", 1, title="θ₁ (dense)", range=WINDOW, domain=[0, 0.5])
+    _set_axis(fig, "x", 1, title="θ₁ (dense)", range=WINDOW, domain=[0, 0.48])
     _set_axis(fig, "y", 1, title="θ₂ (sparse)", range=WINDOW, domain=[0, 1])
-    _set_axis(fig, "x", 2, domain=[0.61, 1], anchor="y2", showgrid=False)
-    everywhere = np.concatenate([run.rates[-1] for here in runs.values() for run in here.values()])
-    top = np.log10(np.nanmax(everywhere)) + 0.1
-    _set_axis(fig, "y", 2, title="effective rate", type="log", range=[np.log10(bottom), top], domain=[0.56, 1])
+    scale = _log(*rates, floor=bottom)
+    _set_axis(fig, "x", 2, title="effective learning rate", domain=[0.65, 1], anchor="y2", **scale)
+    _set_axis(fig, "y", 2, domain=[0.53, 1], **_ROWS)
     steps = len(next(iter(losses[start].values()))) - 1
-    _set_axis(fig, "x", 3, title="step", domain=[0.61, 1], anchor="y3", range=[0, steps])
-    seen = np.concatenate([loss for here in losses.values() for loss in here.values()])
-    _set_axis(
-        fig,
-        "y",
-        3,
-        title="loss above minimum",
-        type="log",
-        range=[-4, np.log10(np.nanmax(seen)) + 0.1],
-        domain=[0, 0.4],
-    )
-    _legend_above(fig)
+    _set_axis(fig, "x", 3, title="step", domain=[0.65, 1], anchor="y3", range=[0, steps])
+    seen = [loss for here in losses.values() for loss in here.values()]
+    _set_axis(fig, "y", 3, domain=[0, 0.33], **_log(*seen, floor=1e-4))
+    _headline(fig, BAR_KEY, 2)
+    _headline(fig, "full loss above its minimum", 3)
     fig.layout.sliders = [
         {
             "active": activities.index(start),
@@ -440,13 +441,13 @@ def plot_activity_slider(
         }
     ]
     fig.layout.meta["narrow"] = {
-        "height": 980,
+        "height": 960,
         "xaxis.domain": [0, 1],
-        "yaxis.domain": [0.62, 1],
-        "xaxis2.domain": [0, 1],
-        "yaxis2.domain": [0.32, 0.53],
+        "yaxis.domain": [0.6, 1],
+        "xaxis2.domain": [0.1, 1],
+        "yaxis2.domain": [0.27, 0.5],
         "xaxis3.domain": [0, 1],
-        "yaxis3.domain": [0, 0.22],
+        "yaxis3.domain": [0, 0.16],
     }
     return fig
 
@@ -478,9 +479,10 @@ def plot_playback(
     -------
     plotly.graph_objects.Figure
     """
-    fig = _figure(alt, height=480)
+    fig = _figure(alt, height=440)
     num_steps = len(next(iter(runs.values())).rates)
-    bottom = _bottom([runs], every_step=True)
+    rates = [run.rates for run in runs.values()]
+    bottom = _bottom(rates)
     still = [
         *_contours(problem, _axes(1)),
         *(_path(label, run.params, _axes(1), in_legend=False) for label, run in runs.items()),
@@ -517,12 +519,12 @@ def plot_playback(
         go.Frame(name=str(step + 1), data=[_moving(trace) for trace in scene(step)], traces=moving)
         for step in shown
     ]
-    _set_axis(fig, "x", 1, title="θ₁ (dense)", range=WINDOW, domain=[0, 0.54])
+    _set_axis(fig, "x", 1, title="θ₁ (dense)", range=WINDOW, domain=[0, 0.5])
     _set_axis(fig, "y", 1, title="θ₂ (sparse)", range=WINDOW)
-    _set_axis(fig, "x", 2, domain=[0.65, 1], anchor="y2", showgrid=False)
-    top = np.log10(max(np.nanmax(run.rates) for run in runs.values())) + 0.1
-    _set_axis(fig, "y", 2, title="effective rate", type="log", range=[np.log10(bottom), top])
-    _legend_above(fig)
+    scale = _log(*rates, floor=bottom)
+    _set_axis(fig, "x", 2, title="effective learning rate", domain=[0.66, 1], anchor="y2", **scale)
+    _set_axis(fig, "y", 2, **_ROWS)
+    _headline(fig, BAR_KEY, 2)
     names = [frame.name for frame in fig.frames]
     fig.layout.updatemenus = [
         {
@@ -554,13 +556,15 @@ def plot_playback(
     fig.layout.meta["narrow"] = {
         "height": 720,
         "xaxis.domain": [0, 1],
-        "yaxis.domain": [0.46, 1],
-        "xaxis2.domain": [0, 1],
-        "yaxis2.domain": [0, 0.32],
+        "yaxis.domain": [0.48, 1],
+        "xaxis2.domain": [0.1, 1],
+        "yaxis2.domain": [0, 0.34],
     }
     return fig
 
 
+# Names of optimizers down the side, the first on top, in the order in which they came.
+_ROWS = {"autorange": "reversed", "showgrid": False, "tickfont": {"size": 12}}
 _AT_ONCE = {
     "mode": "immediate",
     "frame": {"duration": 0, "redraw": False},
@@ -598,8 +602,6 @@ def _set_axis(fig: go.Figure, letter: str, number: int, **settings: Any) -> None
     other = "y" if letter == "x" else "x"
     if settings.get("title"):
         settings["title"] = {"text": settings["title"], "standoff": 6}
-    if settings.get("type") == "log":
-        settings = {"dtick": 1, "exponentformat": "power", **settings}
     base = {
         "anchor": f"{other}{suffix}",
         "gridcolor": GRID,
@@ -610,6 +612,32 @@ def _set_axis(fig: go.Figure, letter: str, number: int, **settings: Any) -> None
         "fixedrange": True,
     }
     fig.layout[f"{letter}axis{suffix}"] = {**base, **settings}
+
+
+def _log(*values: Any, floor: float | None = None) -> dict[str, Any]:
+    """Return a log axis that holds the values, with ticks that read as plain numbers."""
+    seen = np.concatenate([np.ravel(np.asarray(each, float)) for each in values])
+    seen = seen[np.isfinite(seen) & (seen > 0)]
+    low, high = (seen.min(), seen.max()) if seen.size else (1.0, 1.0)
+    low = low if floor is None else floor
+    bottom, top = np.log10(low), np.log10(high)
+    pad = 0.04 * (top - bottom) + 0.02
+    decades = range(int(np.floor(bottom - pad)), int(np.ceil(top + pad)) + 1)
+    parts = (1, 2, 5) if top - bottom < 2.5 else (1,)
+    stride = 1 if len(decades) < 8 else 2
+    ticks = [part * 10.0**decade for decade in decades[::stride] for part in parts]
+    return {
+        "type": "log",
+        "range": [float(bottom if floor is not None else bottom - pad), float(top + pad)],
+        "tickvals": ticks,
+        "ticktext": [_plain(tick) for tick in ticks],
+    }
+
+
+def _plain(value: float) -> str:
+    if 1e-4 < value < 1e6:
+        return f"{value:,.4f}".rstrip("0").rstrip(".") if value < 1 else f"{value:,.0f}"
+    return f"10<sup>{round(np.log10(value))}</sup>".replace("-", "−")
 
 
 def _column(number: int, count: int) -> list[float]:
@@ -730,10 +758,10 @@ def _marks(loss: QuadraticLoss, runs: Runs, axes: dict[str, str]) -> list[Any]:
     return [minimum, heads]
 
 
-def _bottom(groups: Any, every_step: bool = False) -> float:
-    # Bars need a foot to stand on, and a log axis has no zero: a decade under the lowest bar.
-    lowest = min(np.nanmin(run.rates if every_step else run.rates[-1]) for runs in groups for run in runs.values())
-    return float(10 ** (np.floor(np.log10(lowest) - 0.3)))
+def _bottom(rates: Sequence[Array]) -> float:
+    # Bars need a foot to stand on, and a log axis has no zero: the power of ten under the lowest bar.
+    lowest = min((np.nanmin(each) for each in rates if np.isfinite(each).any()), default=1.0)
+    return float(10 ** np.floor(np.log10(lowest) - 0.3))
 
 
 def _bars(runs: Runs, step: int, axes: dict[str, str], bottom: float) -> list[Any]:
@@ -745,23 +773,24 @@ def _bars(runs: Runs, step: int, axes: dict[str, str], bottom: float) -> list[An
     looks: list[tuple[str, dict[str, Any]]] = [(DENSE, solid), (SPARSE, hatched)]
     bars = [
         go.Bar(
-            x=labels,
-            y=_rounded(rates[:, coordinate]),
+            x=_rounded(rates[:, coordinate]),
+            y=labels,
+            orientation="h",
             name=name,
             marker={"color": colors, "line": {"color": colors, "width": 1.5}, **look},
-            hovertemplate="%{x}: %{y:.3g}",
+            showlegend=False,
+            hovertemplate="%{y}: %{x:.3g}",
             **axes,
         )
         for coordinate, (name, look) in enumerate(looks)
     ]
-    missing = np.isnan(rates).any(-1)
     silent = go.Scatter(
-        x=labels,
-        y=[bottom * 1.3 if gone else None for gone in missing],
+        x=[bottom if np.isnan(rate).any() else None for rate in rates],
+        y=labels,
         mode="text",
-        text=["no gradient<br>yet"] * len(labels),
-        textposition="top center",
-        textfont={"size": 10, "color": INK},
+        text=["  no gradient yet"] * len(labels),
+        textposition="bottom right",
+        textfont={"size": 11, "color": INK},
         showlegend=False,
         hoverinfo="skip",
         name="no gradient yet",

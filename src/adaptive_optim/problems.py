@@ -211,7 +211,8 @@ class SparseRegression(QuadraticLoss):
         """Return the gradient on the batch of this step, of the shape of ``params``, ``(..., 2)``."""
         hessians, slopes = self._batches
         batch = step % len(hessians)
-        return _linear(hessians[batch], np.asarray(params)) - slopes[batch]
+        grad: Array = _linear(hessians[batch], np.asarray(params)) - slopes[batch]
+        return grad
 
     def batch(self, step: int) -> Any:
         """Return the numbers of the samples in the batch of this step, ``(batch_size,)``."""
@@ -256,9 +257,7 @@ class ProblemStack(QuadraticLoss):
     def __post_init__(self) -> None:
         shapes = {(problem.num_samples, problem.batch_size) for problem in self.problems}
         if len(shapes) != 1:
-            raise ValueError(
-                f"problems: have (num_samples, batch_size) {sorted(shapes)}, must be one pair for all"
-            )
+            raise ValueError(f"problems: have (num_samples, batch_size) {sorted(shapes)}, must be one pair for all")
 
     @cached_property
     def hessian(self) -> Array:
@@ -274,7 +273,8 @@ class ProblemStack(QuadraticLoss):
         """Return the gradient on each problem's batch of this step, of the shape of ``params``."""
         hessians, slopes = self._batches
         batch = step % len(hessians)
-        return _linear(hessians[batch], np.asarray(params)) - slopes[batch]
+        grad: Array = _linear(hessians[batch], np.asarray(params)) - slopes[batch]
+        return grad
 
     @cached_property
     def _batches(self) -> tuple[Array, Array]:

@@ -121,7 +121,7 @@
     if (controls.childElementCount) element.prepend(controls);
 
     const isNarrow = () => element.clientWidth < NARROW;
-    await Plotly.newPlot(target, figure.data, layout, { displayModeBar: false, responsive: false });
+    await Plotly.newPlot(target, figure.data, { ...layout, width: element.clientWidth }, { displayModeBar: false, responsive: false });
     target.style.minHeight = "";
     if (figure.frames?.length) await Plotly.addFrames(target, figure.frames);
     target.on("plotly_animatingframe", (event) => ranges.forEach((range) => range.show(event.name)));
