@@ -429,6 +429,7 @@ def plot_activity_slider(
     fig.layout.sliders = [
         {
             "active": activities.index(start),
+            "pad": {"t": 44},
             "currentvalue": {"prefix": "Activity of the sparse feature: "},
             "steps": [
                 {
@@ -529,6 +530,10 @@ def plot_playback(
     fig.layout.updatemenus = [
         {
             "type": "buttons",
+            "direction": "left",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1.16,
             "buttons": [
                 {
                     "label": "Play",
@@ -549,6 +554,7 @@ def plot_playback(
     fig.layout.sliders = [
         {
             "active": 0,
+            "pad": {"t": 44},
             "currentvalue": {"prefix": "Step: "},
             "steps": [{"label": name, "method": "animate", "args": [[name], _AT_ONCE]} for name in names],
         }
@@ -692,7 +698,7 @@ def _stack_when_narrow(fig: go.Figure, count: int, height: int) -> None:
 def _contours(loss: QuadraticLoss, axes: dict[str, str]) -> list[Any]:
     # A level of a quadratic is an ellipse: half-axes sqrt(2 level / curvature) along the eigenvectors.
     curvature, directions = np.linalg.eigh(loss.hessian)
-    angle = np.linspace(0, 2 * np.pi, 49)
+    angle = np.linspace(0, 2 * np.pi, 73)
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     ellipse = circle / np.sqrt(curvature) @ directions.T
     return [
