@@ -6,7 +6,8 @@ export PATH := $(BIN):$(PATH)
 .PHONY: book serve test lint lock clean
 
 book: .venv/book.installed node_modules/.installed
-	$(BIN)/jupyter-book build . -W -n --keep-going
+	@# Sphinx warns about a page only when it reads it: after a failure, everything is read again.
+	$(BIN)/jupyter-book build . -W -n --keep-going || { rm -rf _build/.doctrees _build/html/.doctrees; exit 1; }
 	@echo
 	@echo "The book is in _build/html. Open _build/html/index.html, or run 'make serve'."
 

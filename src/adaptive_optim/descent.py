@@ -134,6 +134,8 @@ def minimize(
 
 
 def _checked(grad: ArrayLike, params: Array, step: int) -> Array:
+    if np.iscomplexobj(grad):
+        raise ValueError(f"gradient: returned complex numbers at step {step}, must be real")
     grad = np.asarray(grad, params.dtype)
     if grad.shape != params.shape:
         raise ValueError(
@@ -143,7 +145,10 @@ def _checked(grad: ArrayLike, params: Array, step: int) -> Array:
 
 
 def _as_start(params: ArrayLike) -> Array:
-    start = np.array(params)
+    try:
+        start = np.array(params)
+    except ValueError:  # rows of different lengths
+        start = np.array(None)
     if start.dtype.kind in "iu":
         start = start.astype(float)
     if start.dtype.kind != "f" or start.ndim == 0 or start.size == 0 or not np.all(np.isfinite(start)):
@@ -167,5 +172,6 @@ def _in_precision_of(params: Array, optimizer: AnyOptimizer) -> AnyOptimizer:
             raise ValueError(
                 f"{field.name}: has shape {shape}, must broadcast against params of shape {params.shape}"
             )
-        settings[field.name] = np.asarray(value, params.dtype)[()]
+        with np.errstate(over="ignore"):  # too large for this precision: infinite, which no setting may be
+            settings[field.name] = np.asarray(value, params.dtype)[()]
     return replace(optimizer, **settings)  # type: ignore[type-var]

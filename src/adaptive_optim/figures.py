@@ -6,6 +6,7 @@ find them.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -72,11 +73,12 @@ def plot_paths(
         for trace in _contours(loss, axes):
             fig.add_trace(trace)
         for label, run in runs.items():
-            fig.add_trace(_path(label, run.params, axes, in_legend=label not in named))
-            named.add(label)
+            name = _name(label, run)
+            fig.add_trace(_path(name, run.params, axes, in_legend=name not in named))
+            named.add(name)
         fig.add_traces(_marks(loss, runs, axes))
         _set_axis(fig, "x", number, title=coordinates[0], range=window, domain=_column(number, count))
-        _set_axis(fig, "y", number, title=coordinates[1] if number == 1 else None, range=window, domain=[0, 1])
+        _set_axis(fig, "y", number, title=coordinates[1], range=window, domain=[0, 1])
         if title:
             _headline(fig, title, number)
     _legend_above(fig)
@@ -162,7 +164,7 @@ def plot_rates(runs: Runs, *, alt: str) -> go.Figure:
                 go.Scatter(
                     x=keep.tolist(),
                     y=_rounded(rate[keep]),
-                    name=label,
+                    name=_name(label, run),
                     legendgroup=label,
                     showlegend=coordinate == 0,
                     mode="lines",
@@ -191,8 +193,8 @@ def plot_rates(runs: Runs, *, alt: str) -> go.Figure:
         _set_axis(fig, "x", coordinate + 1, title="step", domain=_column(coordinate + 1, 2))
         _headline(fig, (DENSE, f"{SPARSE} (dots: it has a gradient)")[coordinate], coordinate + 1)
     scale = _log(*(run.rates for run in runs.values()))
-    _set_axis(fig, "y", 1, title="effective learning rate", **scale)
-    _set_axis(fig, "y", 2, **scale)
+    for coordinate in (0, 1):
+        _set_axis(fig, "y", coordinate + 1, title="effective learning rate", **scale)
     _legend_above(fig)
     _stack_when_narrow(fig, 2, height=300)
     return fig
@@ -261,7 +263,8 @@ def plot_bands(
     x = np.asarray(x)
     bands = []
     for label, values in samples.items():
-        low, median, high = np.nanquantile(np.asarray(values), [0.1, 0.5, 0.9], axis=1)
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # no value at all: a gap
+            low, median, high = np.nanquantile(np.asarray(values), [0.1, 0.5, 0.9], axis=1)
         bands += [low, high]
         color = style(label)["color"]
         fig.add_trace(
@@ -423,7 +426,7 @@ def plot_activity_slider(
     steps = len(next(iter(losses[start].values()))) - 1
     _set_axis(fig, "x", 3, title="step", domain=[0.65, 1], anchor="y3", range=[0, steps])
     seen = [loss for here in losses.values() for loss in here.values()]
-    _set_axis(fig, "y", 3, domain=[0, 0.33], **_log(*seen, floor=1e-4))
+    _set_axis(fig, "y", 3, title="excess loss", domain=[0, 0.33], **_log(*seen, floor=1e-4))
     _headline(fig, BAR_KEY, 2)
     _headline(fig, "full loss above its minimum", 3)
     fig.layout.sliders = [
@@ -579,7 +582,7 @@ _AT_ONCE = {
 
 
 def _figure(alt: str, height: int) -> go.Figure:
-    if not alt.strip():
+    if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt={alt!r}: must say what is to be seen")
     return go.Figure(
         layout={
@@ -624,14 +627,14 @@ def _log(*values: Any, floor: float | None = None) -> dict[str, Any]:
     """Return a log axis that holds the values, with ticks that read as plain numbers."""
     seen = np.concatenate([np.ravel(np.asarray(each, float)) for each in values])
     seen = seen[np.isfinite(seen) & (seen > 0)]
-    low, high = (seen.min(), seen.max()) if seen.size else (1.0, 1.0)
-    low = low if floor is None else floor
-    bottom, top = np.log10(low), np.log10(high)
+    exponents = np.log10(seen if seen.size else [1.0])
+    bottom = exponents.min() if floor is None else np.log10(floor)
+    # A run that diverges leaves the picture at the top; it does not flatten the others.
+    top = min(exponents.max(), np.median(exponents) + 12)
     pad = 0.04 * (top - bottom) + 0.02
-    decades = range(int(np.floor(bottom - pad)), int(np.ceil(top + pad)) + 1)
+    decades = range(int(np.floor(bottom - pad)), int(min(np.ceil(top + pad), 307)) + 1)
     parts = (1, 2, 5) if top - bottom < 2.5 else (1,)
-    stride = 1 if len(decades) < 8 else 2
-    ticks = [part * 10.0**decade for decade in decades[::stride] for part in parts]
+    ticks = [part * 10.0**decade for decade in decades[:: len(decades) // 8 + 1] for part in parts]
     return {
         "type": "log",
         "range": [float(bottom if floor is not None else bottom - pad), float(top + pad)],
@@ -647,7 +650,7 @@ def _plain(value: float) -> str:
 
 
 def _column(number: int, count: int) -> list[float]:
-    gap = 0.09 if count > 1 else 0.0
+    gap = 0.12 if count > 1 else 0.0
     width = (1 - gap * (count - 1)) / count
     left = (number - 1) * (width + gap)
     return [round(left, 4), round(left + width, 4)]
@@ -695,6 +698,10 @@ def _stack_when_narrow(fig: go.Figure, count: int, height: int) -> None:
     fig.layout.meta["narrow"] = narrow
 
 
+def _name(label: str, run: Descent) -> str:
+    return f"{label}, diverged at step {run.diverged_at + 1}" if run.diverged else label
+
+
 def _contours(loss: QuadraticLoss, axes: dict[str, str]) -> list[Any]:
     # A level of a quadratic is an ellipse: half-axes sqrt(2 level / curvature) along the eigenvectors.
     curvature, directions = np.linalg.eigh(loss.hessian)
@@ -720,7 +727,7 @@ def _contours(loss: QuadraticLoss, axes: dict[str, str]) -> list[Any]:
 
 def _path(label: str, params: Array, axes: dict[str, str], in_legend: bool) -> Any:
     points = np.round(params[np.isfinite(params).all(-1)], 3)
-    keep = _keep(points[:, 1], 200)
+    keep = np.union1d(_keep(points[:, 0], 100), _keep(points[:, 1], 100))
     return go.Scatter(
         x=_rounded(points[keep, 0], 3),
         y=_rounded(points[keep, 1], 3),
@@ -739,7 +746,7 @@ def _marks(loss: QuadraticLoss, runs: Runs, axes: dict[str, str]) -> list[Any]:
     heads = go.Scatter(
         x=_rounded(np.array([end[0] for end in ends]), 3),
         y=_rounded(np.array([end[1] for end in ends]), 3),
-        text=[f"{label} ends" + (" (diverged)" if run.diverged else "") for label, run in runs.items()],
+        text=[f"{_name(label, run)}, ends" for label, run in runs.items()],
         mode="markers",
         marker={
             "color": [style(label)["color"] for label in runs],
@@ -773,6 +780,8 @@ def _bottom(rates: Sequence[Array]) -> float:
 def _bars(runs: Runs, step: int, axes: dict[str, str], bottom: float) -> list[Any]:
     labels = list(runs)
     rates = np.array([run.rates[step] for run in runs.values()])
+    step = step % len(next(iter(runs.values())).rates)
+    diverged = [bool(0 <= run.diverged_at <= step) for run in runs.values()]
     colors = [style(label)["color"] for label in labels]
     solid = {"opacity": 1.0}
     hatched = {"pattern": {"shape": "/", "fillmode": "overlay", "size": 6, "bgcolor": "rgba(0,0,0,0)"}}
@@ -794,7 +803,7 @@ def _bars(runs: Runs, step: int, axes: dict[str, str], bottom: float) -> list[An
         x=[bottom if np.isnan(rate).any() else None for rate in rates],
         y=labels,
         mode="text",
-        text=["  no gradient yet"] * len(labels),
+        text=["  diverged" if gone else "  no gradient yet" for gone in diverged],
         textposition="bottom right",
         textfont={"size": 11, "color": INK},
         showlegend=False,
@@ -822,7 +831,7 @@ def _loss(label: str, loss: Array, axes: dict[str, str]) -> Any:
 def _moving(trace: Any) -> dict[str, Any]:
     """Keep of a trace what differs from frame to frame."""
     full = trace.to_plotly_json()
-    moving = {key: full[key] for key in ("type", "x", "y") if key in full}
+    moving = {key: full[key] for key in ("type", "x", "y", "text") if key in full}
     lists = {key: full.get("marker", {}).get(key) for key in ("size", "symbol")}
     marker = {key: value for key, value in lists.items() if isinstance(value, list)}
     return {**moving, "marker": marker} if marker else moving
@@ -841,8 +850,10 @@ def _keep(values: Array, most: int) -> Any:
 
 
 def _rounded(values: Array, decimals: int | None = None) -> list[float | None]:
-    """Round to what a screen can show: to decimals, or else to three significant digits."""
-    values = np.asarray(values, float)
+    """Round to what a screen can show: to decimals, or else to three significant digits; steps stay whole."""
+    values = np.asarray(values)
+    if values.dtype.kind in "iu":
+        return list(values.tolist())
     if decimals is None:
         return [float(f"{value:.3g}") if np.isfinite(value) else None for value in values]
     return [float(value) if np.isfinite(value) else None for value in np.round(values, decimals)]

@@ -73,12 +73,16 @@ class _CheckedSettings:
                     raise ValueError(f"{field.name}={value!r}: must be True or False")
                 continue
             allowed, is_allowed = ALLOWED[field.name]
-            array = np.asarray(value)
-            if array.dtype.kind not in "iuf" or not array.size or not np.all(is_allowed(array)):
+            try:
+                array = np.asarray(value)
+                fits = array.dtype.kind in "iuf" and array.size and np.all(is_allowed(array))
+            except ValueError:  # rows of different lengths
+                fits = False
+            if not fits:
                 raise ValueError(f"{field.name}={value!r}: must be {allowed}")
-            # A number stays a Python number, which leaves float32 parameters float32.
-            setting = array if array.ndim else value
-            object.__setattr__(self, field.name, setting)
+            # One number becomes Python's own, which leaves float32 parameters float32.
+            own = not array.ndim and array.dtype in (int, float)
+            object.__setattr__(self, field.name, array.item() if own else array[()])
 
 
 def _zeros(params: ArrayLike) -> Array:
@@ -166,8 +170,10 @@ class Momentum(_CheckedSettings):
 
     .. math::
 
+        \begin{aligned}
         u_t &= \beta\, u_{t-1} + g_t \\
         \theta_{t+1} &= \theta_t - \eta\, u_t
+        \end{aligned}
 
     Parameters
     ----------
@@ -231,8 +237,10 @@ class Adagrad(_CheckedSettings):
 
     .. math::
 
+        \begin{aligned}
         G_t &= G_{t-1} + g_t \odot g_t \\
         \theta_{t+1} &= \theta_t - \frac{\eta}{\sqrt{G_t} + \epsilon} \odot g_t
+        \end{aligned}
 
     Parameters
     ----------
@@ -303,8 +311,10 @@ class RMSProp(_CheckedSettings):
 
     .. math::
 
+        \begin{aligned}
         S_t &= \rho\, S_{t-1} + (1 - \rho)\, g_t \odot g_t \\
         \theta_{t+1} &= \theta_t - \frac{\eta}{\sqrt{S_t} + \epsilon} \odot g_t
+        \end{aligned}
 
     Parameters
     ----------
@@ -372,11 +382,13 @@ class Adam(_CheckedSettings):
 
     .. math::
 
+        \begin{aligned}
         m_t &= \beta_1 m_{t-1} + (1 - \beta_1)\, g_t \\
         v_t &= \beta_2 v_{t-1} + (1 - \beta_2)\, g_t \odot g_t \\
         \hat m_t &= m_t / (1 - \beta_1^t) \\
         \hat v_t &= v_t / (1 - \beta_2^t) \\
         \theta_{t+1} &= \theta_t - \frac{\eta}{\sqrt{\hat v_t} + \epsilon} \odot \hat m_t
+        \end{aligned}
 
     Parameters
     ----------

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -31,16 +31,19 @@ class QuadraticLoss:
         return _linear(self.hessian, np.asarray(params) - self.minimum)
 
     @property
-    def condition_number(self) -> float:
+    def condition_number(self) -> Any:
         """Largest over smallest curvature, at least 1: how many times longer than wide the valley is, squared."""
-        return float(np.linalg.cond(self.hessian))
+        condition_number = np.linalg.cond(self.hessian)
+        return condition_number if condition_number.ndim else float(condition_number)
 
     def rescaled(self, scale: ArrayLike) -> Quadratic:
         r"""Return the same loss in the coordinates ``scale * params``.
 
         Gradient descent there, with rate 1, is gradient descent here with the rates ``1 / scale**2``.
         """
-        scale = np.asarray(scale)
+        scale = np.asarray(scale, float)
+        if not (np.isfinite(scale) & (scale != 0)).all():
+            raise ValueError(f"scale={scale!r}: must be finite numbers other than 0")
         return Quadratic(self.hessian / np.outer(scale, scale), self.minimum * scale)
 
 
@@ -55,6 +58,11 @@ class Quadratic(QuadraticLoss):
     minimum : array_like
         :math:`\hat\theta`, ``(2,)``.
 
+    Raises
+    ------
+    ValueError
+        If the Hessian is not symmetric with curvatures above 0, or the minimum is not finite.
+
     Examples
     --------
     >>> loss = Quadratic(hessian=np.diag([1.0, 0.01]), minimum=np.zeros(2))
@@ -66,6 +74,17 @@ class Quadratic(QuadraticLoss):
 
     hessian: Any
     minimum: Any
+
+    def __post_init__(self) -> None:
+        hessian, minimum = np.asarray(self.hessian, float), np.asarray(self.minimum, float)
+        square = hessian.shape[-2:] == (2, 2) and np.isfinite(hessian).all()
+        symmetric = square and np.allclose(hessian, np.swapaxes(hessian, -1, -2))
+        if not symmetric or not (np.linalg.eigvalsh(hessian) > 0).all():
+            raise ValueError(f"hessian={self.hessian!r}: must be symmetric with curvatures above 0, (2, 2)")
+        if minimum.shape[-1:] != (2,) or not np.isfinite(minimum).all():
+            raise ValueError(f"minimum={self.minimum!r}: must be two finite numbers")
+        object.__setattr__(self, "hessian", hessian)
+        object.__setattr__(self, "minimum", minimum)
 
 
 @dataclass(frozen=True)
@@ -289,10 +308,5 @@ def _linear(matrix: Array, params: Array) -> Array:
 
 def _check(problem: Any, name: str, allowed: str, is_allowed: Any, whole: bool = False) -> None:
     value = getattr(problem, name)
-    try:
-        number = operator.index(value) if whole else float(value)
-        fits = bool(is_allowed(number))
-    except (TypeError, ValueError):
-        fits = False
-    if not fits:
+    if not isinstance(value, Integral if whole else Real) or not is_allowed(value):
         raise ValueError(f"{name}={value!r}: must be {allowed}")

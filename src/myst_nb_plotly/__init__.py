@@ -2,6 +2,9 @@
 
 Installing the package is enough for MyST-NB to find the renderer; naming the extension, ``myst_nb_plotly``, in the
 site's list of extensions puts plotly.js and the drawing script into the site.
+
+A figure displays itself, so that ``glue("name", figure)`` glues nothing. To glue one, give its output away instead:
+``glue("name", types.SimpleNamespace(_repr_mimebundle_=figure._repr_mimebundle_), display=False)``.
 """
 
 from __future__ import annotations
@@ -53,12 +56,14 @@ def figure_html(figure: dict[str, Any]) -> str:
     layout = figure.get("layout", {})
     meta = layout.get("meta")
     alt = meta.get("alt", "") if isinstance(meta, dict) else ""
-    height = layout.get("height", 450)
+    height = layout.get("height") or 450
+    # JSON has no NaN and no infinity; Plotly reads null as a missing value.
+    figure = json.loads(json.dumps(figure), parse_constant=lambda name: None)
     # A script element ends at "</script", and JSON knows no reason to keep "<" as it is.
     data = json.dumps(figure, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     return (
         f'<div class="plotly-figure" role="group" aria-label="{html.escape(alt)}">'
-        f'<div class="plotly-drawing" style="min-height: {height:d}px"></div>'
+        f'<div class="plotly-drawing" style="min-height: {height:g}px"></div>'
         f'<script type="application/json">{data}</script>'
         "<noscript><p>This figure is drawn by JavaScript.</p></noscript></div>"
     )
@@ -76,6 +81,7 @@ def _plotly_js(app: Sphinx) -> Path:
 
 def _add_assets(app: Sphinx) -> None:
     if app.builder.format == "html":
+        _plotly_js(app)  # A missing file is said before anything is built.
         app.add_css_file(STYLE)
         app.add_js_file(SCRIPT, loading_method="defer")
 

@@ -9,6 +9,8 @@
   /** @type {Promise<any> | undefined} */
   let plotly;
 
+  let numSliders = 0; // on this page so far, to give each its own id
+
   /** Loads plotly.js once for the page. */
   function loadPlotly() {
     plotly ??= new Promise((resolve, reject) => {
@@ -49,17 +51,20 @@
    * @param {(step: any) => Promise<any>} apply
    */
   function rangeControl(slider, apply) {
+    const control = document.createElement("div");
     const label = document.createElement("label");
-    const words = document.createElement("span");
     const value = document.createElement("output");
     const input = document.createElement("input");
-    words.append(slider.currentvalue?.prefix ?? "", value);
+    control.className = "plotly-slider";
+    label.textContent = (slider.currentvalue?.prefix ?? "").trim() || "Slider";
+    label.htmlFor = input.id = `plotly-slider-${++numSliders}`;
+    value.setAttribute("aria-live", "off"); // The slider says its value itself.
     input.type = "range";
     input.min = "0";
     input.max = String(slider.steps.length - 1);
     input.value = String(slider.active ?? 0);
     const say = () => {
-      value.textContent = slider.steps[input.valueAsNumber].label;
+      value.textContent = slider.steps[input.valueAsNumber].label ?? input.value;
       input.setAttribute("aria-valuetext", value.textContent);
     };
     const move = latestOnly(apply);
@@ -68,9 +73,9 @@
       move(slider.steps[input.valueAsNumber]);
     });
     say();
-    label.append(words, input);
+    control.append(label, value, input);
     return {
-      element: label,
+      element: control,
       /** Shows a step that the figure reached by itself. */
       show(name) {
         const index = slider.steps.findIndex((step) => step.args?.[0]?.[0] === name);
@@ -85,6 +90,9 @@
   /** What to change in the layout for a theme. */
   function inTheme(layout, name) {
     const update = { "font.color": INK[name] };
+    for (const paper of ["paper_bgcolor", "plot_bgcolor"]) {
+      update[paper] = name === "dark" ? "rgba(0,0,0,0)" : layout[paper] ?? null;
+    }
     for (const key of Object.keys(layout)) {
       if (/^[xy]axis\d*$/.test(key)) update[`${key}.color`] = INK[name];
     }
@@ -104,13 +112,14 @@
     }
 
     const apply = (step) => {
-      if (step.method === "skip") return Promise.resolve();
-      return Promise.resolve(Plotly[step.method](target, ...structuredClone(step.args)));
+      const { method = "restyle", args = [] } = step;
+      if (method === "skip") return Promise.resolve();
+      return Promise.resolve(Plotly[method](target, ...structuredClone(args)));
     };
     const ranges = sliders.map((slider) => rangeControl(slider, apply));
     const controls = document.createElement("div");
     controls.className = "plotly-controls";
-    for (const button of updatemenus.flatMap((menu) => menu.buttons)) {
+    for (const button of updatemenus.flatMap((menu) => menu.buttons ?? [])) {
       const control = document.createElement("button");
       control.type = "button";
       control.textContent = button.label;

@@ -1,0 +1,11 @@
+import sys
+from pathlib import Path
+
+from hypothesis import settings
+
+# The tests of one folder share the parity table, which is also a script.
+sys.path.append(str(Path(__file__).parent))
+
+# The same examples on every machine; a busy one is not an error.
+settings.register_profile("book", deadline=None, derandomize=True, database=None, max_examples=40)
+settings.load_profile("book")

@@ -1,0 +1,477 @@
+"""Every figure: what it says without being seen, what it draws, and what it weighs."""
+
+import gzip
+import json
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import adaptive_optim
+from adaptive_optim import (
+    OPTIMIZERS,
+    SGD,
+    Adagrad,
+    Adam,
+    Momentum,
+    ProblemStack,
+    RMSProp,
+    SparseRegression,
+    minimize,
+    plot_activity_slider,
+    plot_bands,
+    plot_curves,
+    plot_paths,
+    plot_playback,
+    plot_rate_bars,
+    plot_rates,
+    plot_seeds,
+)
+
+START = [-1.0, -1.0]
+BOOK = {
+    "SGD": SGD(0.05),
+    "Momentum": Momentum(0.005),
+    "Adagrad": Adagrad(0.4),
+    "RMSProp": RMSProp(0.02, rho=0.99),
+    "Adam": Adam(0.05),
+}
+ACTIVITIES = [
+    0.01,
+    0.02,
+    0.03,
+    0.04,
+    0.05,
+    0.07,
+    0.1,
+    0.13,
+    0.17,
+    0.2,
+    0.25,
+    0.3,
+    0.35,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.8,
+    0.9,
+    1.0,
+]
+ALT = "Five paths lead to one minimum."
+PROBLEM = SparseRegression(activity=0.05)
+ROTATED = SparseRegression(activity=0.05, rotation=45)
+
+
+def run_all(problem, num_steps=400, **others):
+    return {
+        label: minimize(optimizer, problem.gradient, START, num_steps)
+        for label, optimizer in {**BOOK, **others}.items()
+    }
+
+
+RUNS = run_all(PROBLEM)
+WITH_DIVERGED = run_all(PROBLEM, SGD=SGD(30.0))
+BRIEF = run_all(PROBLEM, num_steps=30, SGD=SGD(1e9))
+
+
+@cache
+def problems():
+    return {activity: SparseRegression(activity) for activity in ACTIVITIES}
+
+
+@cache
+def runs_at_each():
+    return {activity: run_all(problem) for activity, problem in problems().items()}
+
+
+@cache
+def excess_of_seeds():
+    stack = ProblemStack([SparseRegression(seed=seed) for seed in range(64)])
+    start = np.tile(START, (64, 1))
+    return {
+        label: stack.excess_loss(minimize(optimizer, stack.gradient, start, 200).params[::10])
+        for label, optimizer in BOOK.items()
+    }
+
+
+# One row per figure: how the book would draw these runs.
+FIGURES = {
+    "plot_paths": lambda runs, alt: plot_paths({"one": (PROBLEM, runs), "other": (ROTATED, RUNS)}, alt=alt),
+    "plot_rates": lambda runs, alt: plot_rates(runs, alt=alt),
+    "plot_rate_bars": lambda runs, alt: plot_rate_bars(runs, alt=alt),
+    "plot_curves": lambda runs, alt: plot_curves(
+        {label: PROBLEM.excess_loss(run.params) for label, run in runs.items()}, y_title="excess loss", alt=alt
+    ),
+    "plot_bands": lambda runs, alt: plot_bands(
+        np.arange(21) + 1, excess_of_seeds(), x_title="step", y_title="excess loss", log_x=True, alt=alt
+    ),
+    "plot_seeds": lambda runs, alt: plot_seeds(
+        {label: losses[-1] for label, losses in excess_of_seeds().items()}, x_title="excess loss", alt=alt
+    ),
+    "plot_activity_slider": lambda runs, alt: plot_activity_slider(
+        problems(), {**runs_at_each(), 0.05: runs}, start=0.05, alt=alt
+    ),
+    "plot_playback": lambda runs, alt: plot_playback(PROBLEM, runs, alt=alt),
+}
+each_figure = pytest.mark.parametrize("name", FIGURES)
+sound_or_not = pytest.mark.parametrize("diverged", [False, True], ids=["", "diverged"])
+
+
+@cache
+def figure(name, diverged=False):
+    return FIGURES[name](WITH_DIVERGED if diverged else RUNS, ALT)
+
+
+def strict_json(fig):
+    return json.dumps(fig.to_plotly_json(), allow_nan=False, separators=(",", ":"))
+
+
+def traces(fig):
+    """All traces, those of the frames with what they inherit from the trace they move."""
+    every = [trace.to_plotly_json() for trace in fig.data]
+    for frame in fig.frames:
+        targets = frame.traces or range(len(fig.data))
+        first = [fig.data[target].to_plotly_json() for target in targets]
+        for old, new in zip(first, frame.data, strict=True):
+            new = new.to_plotly_json()
+            every.append({**old, **new, "marker": {**old.get("marker", {}), **new.get("marker", {})}})
+    return every
+
+
+def test_every_plot_function_is_tested_here():
+    assert set(FIGURES) == {name for name in adaptive_optim.__all__ if name.startswith("plot_")}
+
+
+@each_figure
+def test_a_figure_carries_its_text_alternative(name):
+    assert figure(name).layout.meta["alt"] == ALT
+
+
+@each_figure
+@pytest.mark.parametrize("bad", ["", "  \n", None, 3])
+def test_a_figure_without_a_text_alternative_is_refused(name, bad):
+    with pytest.raises(ValueError, match=r"alt=.*: must say what is to be seen"):
+        FIGURES[name](RUNS, bad)
+
+
+@each_figure
+def test_every_axis_with_numbers_has_a_title(name):
+    fig = figure(name)
+    layout = fig.layout.to_plotly_json()
+    axes = {trace.get(f"{letter}axis", letter) for trace in traces(fig) for letter in "xy"}
+    titled = 0
+    for axis in axes:
+        settings = layout[f"{axis[0]}axis{axis[1:]}"]
+        words = settings.get("ticktext") or [
+            entry
+            for trace in traces(fig)
+            if trace.get(f"{axis[0]}axis", axis[0]) == axis
+            for entry in trace[axis[0]]
+        ]
+        if all(str(word).split(",")[0] in BOOK for word in words if word is not None):
+            continue  # names of optimizers say what they are
+        assert settings.get("title", {}).get("text", "").strip(), axis
+        titled += 1
+    assert titled
+
+
+@each_figure
+@sound_or_not
+def test_a_figure_is_json_without_nan_or_infinity(diverged, name):
+    assert json.loads(strict_json(figure(name, diverged)))["data"]
+
+
+@each_figure
+def test_a_figure_is_light(name):
+    limit = 200_000 if name == "plot_activity_slider" else 60_000
+    assert len(gzip.compress(strict_json(figure(name)).encode())) <= limit
+
+
+def colors_by_label(fig):
+    """Pairs of a label and a colour it is drawn in, from every line, bar and dot."""
+    for trace in traces(fig):
+        marker = trace.get("marker", {})
+        if isinstance(marker.get("color"), list):
+            labels = trace["y"] if trace["type"] == "bar" else trace["text"]
+            yield from zip(labels, marker["color"], strict=True)
+        elif trace.get("name", "").startswith(tuple(BOOK)):
+            if "color" in trace.get("line", {}):
+                yield trace["name"], trace["line"]["color"]
+            if "color" in marker:
+                yield trace["name"], marker["color"]
+
+
+@each_figure
+@sound_or_not
+def test_an_optimizer_has_one_colour_in_every_figure(diverged, name):
+    colors = {label: set() for label in BOOK}
+    for label, color in colors_by_label(figure(name, diverged)):
+        colors[label.replace(",", " ").replace(":", " ").split()[0]].add(color)
+    expected = {trace.name: trace.line.color for trace in figure("plot_curves").data}
+    assert colors == {label: {expected[label]} for label in BOOK}
+
+
+def test_no_two_optimizers_share_a_colour_or_a_look_and_other_labels_share_none():
+    curves = {optimizer.__name__: [1.0, 2.0] for optimizer in OPTIMIZERS}
+    labels = {**curves, "Adam, no correction": [1.0, 2.0], "theory": [1.0, 2.0], "Adamant": [1.0, 2.0]}
+    fig = plot_curves(labels, y_title="loss", alt=ALT)
+    looks = {trace.name: (trace.line.color, trace.line.dash) for trace in fig.data}
+    assert len({looks[name][0] for name in curves}) == len(curves)
+    assert looks["Adam, no correction"] == looks["Adam"]
+    assert looks["theory"] == looks["Adamant"]
+    assert looks["theory"][0] not in {looks[name][0] for name in curves}
+
+
+# What is drawn.
+
+
+def on_axes(fig, number):
+    return [trace for trace in fig.data if (trace.xaxis or "x") == ("x" if number == 1 else f"x{number}")]
+
+
+def test_contours_are_level_lines_of_the_loss():
+    for number, problem in enumerate((PROBLEM, ROTATED), 1):
+        lines = [trace for trace in on_axes(figure("plot_paths"), number) if trace.fill == "toself"]
+        assert len(lines) >= 6
+        for line in lines:
+            named = float(line.name.split()[1])
+            middle = [here for here in np.transpose([line.x, line.y]) if np.abs(here).max() < 3]
+            # Points are rounded to 0.01, which moves the loss by up to the slope times that.
+            room = 0.03 * named + 0.01 * np.linalg.norm(problem.full_gradient(middle), axis=-1) + 1e-4
+            assert (np.abs(problem.excess_loss(middle) - named) <= room).all()
+
+
+def test_a_path_is_drawn_from_its_start_to_its_end_with_the_extremes_of_both_coordinates():
+    for label, run in RUNS.items():
+        (path,) = [trace for trace in on_axes(figure("plot_paths"), 1) if trace.name == label]
+        drawn = np.transpose([path.x, path.y])
+        assert len(drawn) < len(run.params)
+        np.testing.assert_allclose(drawn[[0, -1]], run.params[[0, -1]], atol=6e-4)
+        np.testing.assert_allclose(drawn.min(0), run.params.min(0), atol=6e-4)
+        np.testing.assert_allclose(drawn.max(0), run.params.max(0), atol=6e-4)
+
+
+def test_a_long_curve_keeps_its_spikes():
+    spiky = np.ones(5000)
+    spiky[[1234, 4001]] = 50.0, 0.02
+    (line,) = plot_curves({"SGD": spiky}, y_title="loss", alt=ALT).data
+    assert len(line.y) < 1000
+    assert line.y[line.x.index(1234)] == 50
+    assert line.y[line.x.index(4001)] == 0.02
+
+
+def test_the_axes_hold_what_is_drawn():
+    for name in ("plot_rates", "plot_rate_bars", "plot_curves"):
+        fig = figure(name)
+        for trace in fig.data:
+            letter = "x" if name == "plot_rate_bars" else "y"
+            axis = fig.layout[f"{letter}axis{(trace[f'{letter}axis'] or letter)[1:]}"]
+            values = [value for value in trace[letter] if value is not None]
+            if not values:
+                continue  # words that are not drawn
+            low, high = 10.0 ** np.array(axis.range)
+            assert axis.type == "log"
+            assert low <= min(values) * 1.01
+            assert high >= max(values) * 0.99
+
+
+def test_bars_are_the_rates_of_the_step_that_was_asked_for():
+    for step in (100, -1):
+        dense, sparse, _ = plot_rate_bars(RUNS, step=step, alt=ALT).data
+        assert list(dense.y) == list(sparse.y) == list(RUNS)
+        expected = np.array([run.rates[step] for run in RUNS.values()])
+        np.testing.assert_allclose(np.transpose([dense.x, sparse.x]), expected, rtol=6e-3)
+
+
+def said(trace):
+    """What a row of words says, by optimizer; rows without a place are not drawn."""
+    return {label: word.strip() for label, place, word in zip(trace.y, trace.x, trace.text, strict=True) if place}
+
+
+def said_in(trace):
+    return [word.strip() for place, word in zip(trace.x, trace.text, strict=True) if place]
+
+
+def test_a_coordinate_without_a_gradient_has_words_and_no_bar():
+    assert not RUNS["SGD"].grads[:3, 1].any()
+    for fig in (plot_rate_bars(RUNS, step=2, alt=ALT), plot_playback(PROBLEM, RUNS, alt=ALT)):
+        dense, sparse, words = fig.data[-3:]
+        assert None not in dense.x
+        assert list(sparse.x) == [None] * 5
+        assert said(words) == dict.fromkeys(BOOK, "no gradient yet")
+        assert fig.layout[f"xaxis{dense.xaxis[1:]}"].range[1] < np.log10(100)
+    assert said(figure("plot_rate_bars").data[-1]) == {}
+    first = int(np.flatnonzero(RUNS["SGD"].grads[:, 1])[0])
+    for line in [trace for trace in on_axes(figure("plot_rates"), 2) if trace.mode == "lines"]:
+        assert list(line.y[:first]) == [None] * first
+        assert line.y[first] < 100
+
+
+def test_words_go_when_the_first_gradient_comes():
+    first = int(np.flatnonzero(BRIEF["Adam"].grads[:, 1])[0])
+    frames = plot_playback(PROBLEM, {"Adam": BRIEF["Adam"]}, alt=ALT, every=1).frames
+    for step, words in ((first - 1, 1), (first, 0)):
+        *_, sparse, silent = frames[step].data
+        assert sum(place is not None for place in silent.x) == words
+        assert sum(rate is None for rate in sparse.x) == words
+
+
+def test_a_diverged_run_is_called_so_in_every_figure_of_runs():
+    step = int(WITH_DIVERGED["SGD"].diverged_at) + 1
+    assert 1 < step < 400
+    for name in ("plot_paths", "plot_rates"):
+        fig = figure(name, diverged=True)
+        legend = {trace.name for trace in fig.data if trace.showlegend is not False}
+        assert f"SGD, diverged at step {step}" in legend
+        assert not any("diverged" in label and not label.startswith("SGD") for label in legend)
+    for name in ("plot_rate_bars", "plot_activity_slider"):
+        words = next(
+            trace for trace in figure(name, diverged=True).data if trace.type == "scatter" and trace.mode == "text"
+        )
+        assert said(words) == {"SGD": "diverged"}
+    (ends,) = [
+        trace for trace in on_axes(figure("plot_paths", diverged=True), 1) if isinstance(trace.marker.symbol, tuple)
+    ]
+    assert ends.marker.symbol == ("x", "circle", "circle", "circle", "circle")
+    assert f"diverged at step {step}" in ends.text[0]
+
+
+def test_the_playback_says_diverged_from_that_step_on():
+    at = int(BRIEF["SGD"].diverged_at)
+    assert np.flatnonzero(BRIEF["SGD"].grads[:, 1])[0] < at < 29
+    frames = plot_playback(PROBLEM, {"SGD": BRIEF["SGD"]}, alt=ALT, every=1).frames
+    before, after = (frames[step].data[-1] for step in (at - 1, at))
+    assert list(before.x) == [None]
+    assert said_in(after) == ["diverged"]
+
+
+def test_a_diverged_run_does_not_flatten_the_others():
+    low, high = figure("plot_curves", diverged=True).layout.yaxis.range
+    assert high - low < 20
+    assert max(loss for loss in figure("plot_curves", diverged=True).data[0].y if loss is not None) > 1e100
+    only = {"SGD": PROBLEM.excess_loss(WITH_DIVERGED["SGD"].params)}
+    axis = plot_curves(only, y_title="loss", alt=ALT).layout.yaxis
+    assert np.isfinite([*axis.range, *axis.tickvals]).all()
+    assert len(axis.tickvals) < 12
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_values_that_are_not_finite_are_gaps(log):
+    values = np.array([1.0, np.nan, 3.0, np.inf, 0.5])
+    fig = plot_curves({"SGD": values}, y_title="loss", log_y=log, alt=ALT)
+    assert list(fig.data[0].y) == [1.0, None, 3.0, None, 0.5]
+    nothing = plot_curves({"SGD": values * np.nan}, y_title="loss", log_y=log, alt=ALT)
+    assert list(nothing.data[0].y) == [None] * 5
+    strict_json(nothing)
+
+
+def test_a_band_holds_the_middle_80_percent_of_the_seeds_and_a_point_without_any_is_a_gap():
+    samples = np.stack([np.arange(101.0) + 1, np.full(101, np.nan), np.arange(101.0) + 201])
+    band, median = plot_bands([1, 2, 3], {"Adam": samples}, x_title="x", y_title="y", alt=ALT).data
+    assert list(median.y) == [51, None, 251]
+    assert list(band.x) == [1, 2, 3, 3, 2, 1]
+    assert list(band.y) == [11, None, 211, 291, None, 91]
+
+
+def test_a_dot_stands_for_each_seed_and_a_bar_for_their_median():
+    fig = plot_seeds({"SGD": np.arange(1.0, 8.0), "Adam": [3.0, 1.0, 2.0]}, x_title="gap", alt=ALT)
+    drawn = {trace.name: list(trace.x) for trace in fig.data}
+    assert drawn["SGD"] == [1, 2, 3, 4, 5, 6, 7]
+    assert drawn["Adam"] == [1, 2, 3]
+    assert drawn["SGD: median"] == [4, 4]
+    assert drawn["Adam: median"] == [2, 2]
+    rows = dict(zip(fig.layout.yaxis.ticktext, fig.layout.yaxis.tickvals, strict=True))
+    for trace in fig.data:
+        assert abs(np.mean(trace.y) - rows[trace.name.split(":")[0]]) < 0.1
+
+
+# What moves.
+
+
+def parts(fig, data):
+    """The moving traces of a frame by what they show."""
+    shown = {"contours": [], "paths": [], "bars": [], "losses": []}
+    for trace, new in zip(fig.data, data, strict=True):
+        here = json.dumps([new.x, new.y])
+        if trace.type == "bar":
+            shown["bars"].append(here)
+        elif trace.fill == "toself":
+            shown["contours"].append(here)
+        elif trace.mode == "lines" and trace.xaxis == "x":
+            shown["paths"].append(here)
+        elif trace.mode == "lines" and trace.xaxis == "x3":
+            shown["losses"].append(here)
+    return shown
+
+
+def test_every_step_of_the_activity_slider_moves_contours_paths_bars_and_losses():
+    fig = figure("plot_activity_slider")
+    assert len(fig.frames) == len(ACTIVITIES) >= 15
+    frames = [parts(fig, frame.data) for frame in fig.frames]
+    for before, after in pairwise(frames):
+        for part, least in (("contours", 6), ("paths", 5), ("bars", 1), ("losses", 5)):
+            moved = sum(old != new for old, new in zip(before[part], after[part], strict=True))
+            assert moved >= least, part
+
+
+def test_the_activity_slider_goes_from_1_to_100_percent_and_starts_where_it_says():
+    fig = figure("plot_activity_slider")
+    (slider,) = fig.layout.sliders
+    labels = [step.label for step in slider.steps]
+    assert labels == [f"{activity:.0%}" for activity in ACTIVITIES]
+    assert (labels[0], labels[-1], labels[slider.active]) == ("1%", "100%", "5%")
+    frames = {frame.name: frame for frame in fig.frames}
+    for step in slider.steps:
+        (name,) = step.args[0]
+        assert frames[name]
+    assert parts(fig, fig.data) == parts(fig, fig.frames[slider.active].data)
+
+
+def test_each_frame_of_the_activity_slider_shows_the_runs_of_its_activity():
+    fig = figure("plot_activity_slider")
+    for activity, frame in zip(ACTIVITIES, fig.frames, strict=True):
+        shown = dict(zip([trace.name for trace in fig.data], frame.data, strict=True))
+        minimum = problems()[activity].minimum
+        np.testing.assert_allclose([shown["minimum"].x[0], shown["minimum"].y[0]], minimum, atol=6e-4)
+        rates = np.array([run.rates[-1] for run in runs_at_each()[activity].values()])
+        np.testing.assert_allclose(shown["sparse coordinate"].x, rates[:, 1], rtol=6e-3)
+        np.testing.assert_allclose(shown["dense coordinate"].x, rates[:, 0], rtol=6e-3)
+        # The loss is the last trace of an optimizer's name.
+        for label, run in runs_at_each()[activity].items():
+            assert shown[label].y[0] == pytest.approx(problems()[activity].excess_loss(START), rel=6e-3)
+            assert shown[label].y[-1] == pytest.approx(problems()[activity].excess_loss(run.params[-1]), rel=6e-3)
+
+
+def test_each_step_of_the_playback_shows_the_head_of_every_path_and_its_rates():
+    fig = figure("plot_playback")
+    (slider,) = fig.layout.sliders
+    assert [step.args[0][0] for step in slider.steps] == [frame.name for frame in fig.frames]
+    assert [frame.name for frame in fig.frames] == [str(step + 1) for step in range(0, 400, 5)]
+    for frame in fig.frames:
+        step = int(frame.name) - 1
+        heads, (dense, sparse, _) = frame.data[:5], frame.data[5:]
+        for head, run in zip(heads, RUNS.values(), strict=True):
+            np.testing.assert_allclose([head.x[-1], head.y[-1]], run.params[step + 1], atol=6e-3)
+        for bars, coordinate in ((dense, 0), (sparse, 1)):
+            rates = np.array([run.rates[step, coordinate] for run in RUNS.values()])
+            np.testing.assert_allclose(np.array(bars.x, float), rates, rtol=6e-3)
+
+
+def test_play_and_pause_are_buttons():
+    (menu,) = figure("plot_playback").layout.updatemenus
+    assert [(button.label, button.method) for button in menu.buttons] == [("Play", "animate"), ("Pause", "animate")]
+
+
+@pytest.mark.parametrize("name", ["plot_paths", "plot_rates", "plot_activity_slider", "plot_playback"])
+def test_side_by_side_panels_are_stacked_on_a_narrow_screen(name):
+    fig = figure(name)
+    narrow = fig.layout.meta["narrow"]
+    assert narrow["height"] > fig.layout.height
+    numbers = sorted({(trace.xaxis or "x")[1:] for trace in fig.data})
+    spans = sorted(narrow[f"yaxis{number}.domain"] for number in numbers)
+    assert len(spans) >= 2
+    assert all(0 <= low < high <= 1 for low, high in spans)
+    assert all(below[1] < above[0] for below, above in pairwise(spans))
+    assert all(narrow[f"xaxis{number}.domain"][1] == 1 for number in numbers)

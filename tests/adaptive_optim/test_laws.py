@@ -1,0 +1,194 @@
+"""Laws that hold for every gradient sequence, tried on many."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from adaptive_optim import (
+    OPTIMIZERS,
+    SGD,
+    Adagrad,
+    Adam,
+    Momentum,
+    ProblemStack,
+    RMSProp,
+    SparseRegression,
+    minimize,
+)
+
+NO_EPS = 1e-200
+
+# Zeros are frequent, as for a sparse feature; other gradients keep away from the ends of the floating-point range.
+sizes = st.floats(1e-3, 1e3)
+entries = st.one_of(st.just(0.0), sizes, sizes.map(lambda size: -size))
+gradients = hnp.arrays(float, st.tuples(st.integers(1, 25), st.integers(1, 3)), elements=entries)
+rates = st.floats(1e-4, 10.0)
+decays = st.floats(0.0, 0.999)
+
+
+def replay(optimizer, grads, start=0.0):
+    """Run through a given sequence of gradients, ``(steps, ...)``."""
+    return minimize(optimizer, lambda params, step: grads[step], np.full(grads.shape[1:], start), len(grads))
+
+
+@given(gradients, rates, st.floats(0, 100), st.floats(1e-12, 10))
+def test_adagrad_rate_never_grows(grads, rate, initial, eps):
+    run = replay(Adagrad(rate, initial, eps), grads)
+    seen = np.logical_or.accumulate(grads != 0)
+    assert np.isfinite(run.rates[seen]).all()
+    assert not (np.diff(run.rates, axis=0) > 0).any()
+
+
+@given(gradients, rates)
+def test_adagrad_ignores_steps_without_a_gradient(grads, rate):
+    sparse = replay(Adagrad(rate), grads[:, :1])
+    dense = replay(Adagrad(rate), grads[grads[:, 0] != 0, :1]) if grads[:, 0].any() else sparse
+    assert sparse.params[-1] == dense.params[-1]
+
+
+SCALE_FREE = {
+    "Adagrad": lambda rate, decay: Adagrad(rate, eps=NO_EPS),
+    "RMSProp": lambda rate, decay: RMSProp(rate, decay, eps=NO_EPS),
+    # The longest memory in the denominator: a first moment that outlives the second has steps without bound.
+    "Adam": lambda rate, decay: Adam(rate, beta1=decay * 0.9, beta2=0.999, eps=NO_EPS),
+    "Adam, no correction": lambda rate, decay: Adam(rate, decay * 0.9, 0.999, eps=NO_EPS, bias_correction=False),
+}
+
+
+@pytest.mark.parametrize("make", SCALE_FREE.values(), ids=SCALE_FREE)
+@given(
+    grads=gradients, rate=rates, decay=st.floats(0.1, 0.99), scale=st.floats(1e-6, 1e6), power=st.integers(-20, 20)
+)
+def test_without_eps_the_path_ignores_the_scale_of_the_gradient(make, grads, rate, decay, scale, power):
+    optimizer = make(rate, decay)
+    path = replay(optimizer, grads).params
+    scales = scale ** np.arange(grads.shape[1])  # another unit in every coordinate
+    np.testing.assert_allclose(replay(optimizer, grads * scales).params, path, rtol=1e-9, atol=1e-9 * rate)
+    # Multiplying by a power of two rounds nothing, so not a bit may change.
+    np.testing.assert_array_equal(replay(optimizer, grads * 2.0**power).params, path)
+
+
+@given(gradients, rates, decays, decays)
+def test_the_first_step_of_adam_and_adagrad_is_eta_in_every_active_coordinate(grads, rate, beta1, beta2):
+    for optimizer in (Adam(rate, beta1, beta2, eps=NO_EPS), Adagrad(rate, eps=NO_EPS)):
+        first = replay(optimizer, grads[:1]).params[1]
+        np.testing.assert_allclose(first, -rate * np.sign(grads[0]), rtol=1e-12)
+
+
+@given(gradients, rates, decays, st.floats(1e-12, 1e-6))
+def test_the_step_of_rmsprop_at_an_activation_is_at_most_eta_over_root_one_minus_rho(grads, rate, rho, eps):
+    run = replay(RMSProp(rate, rho, eps), grads)
+    bound = rate / np.sqrt(1 - rho)
+    steps = np.abs(np.where(grads != 0, run.rates * grads, 0.0))
+    assert steps.max() <= bound * (1 + 1e-12)
+    first = replay(RMSProp(rate, rho, NO_EPS), grads[:1]).params[1]
+    np.testing.assert_allclose(np.abs(first), bound * (grads[0] != 0), rtol=1e-12)
+
+
+@given(gradients, rates, decays)
+def test_adam_without_momentum_is_bias_corrected_rmsprop(grads, rate, rho):
+    # From the definition of a weighted mean, not from a recursion: weights rho^(age), divided by their sum.
+    path = [np.zeros(grads.shape[1])]
+    for t in range(1, len(grads) + 1):
+        weights = rho ** np.arange(t - 1, -1, -1.0)
+        mean_square = weights @ grads[:t] ** 2 / weights.sum()
+        path.append(path[-1] - rate * grads[t - 1] / (np.sqrt(mean_square) + 1e-8))
+    run = replay(Adam(rate, beta1=0.0, beta2=rho, eps=1e-8), grads)
+    np.testing.assert_allclose(run.params, path, rtol=1e-9, atol=1e-9 * rate)
+
+
+def same(first, second):
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first[1:], second[1:], strict=True))
+
+
+@given(gradients, rates, decays)
+def test_turned_off_parts_leave_the_simpler_optimizer_bit_for_bit(grads, rate, decay):
+    assert same(replay(Momentum(rate, beta=0.0), grads), replay(SGD(rate), grads))
+    adam = Adam(rate, beta1=0.0, beta2=decay, eps=1e-8, bias_correction=False)
+    assert same(replay(adam, grads), replay(RMSProp(rate, rho=decay, eps=1e-8), grads))
+
+
+@given(gradients, rates)
+def test_the_recorded_rate_is_the_number_that_the_update_used(grads, rate):
+    for optimizer in (SGD(rate), Adagrad(rate), RMSProp(rate)):
+        run = replay(optimizer, grads, start=1.0)
+        moved = run.params[:-1] - np.where(np.isnan(run.rates), 0, run.rates) * run.grads
+        np.testing.assert_array_equal(run.params[1:], moved)
+
+
+# A batch has the bits of its runs.
+
+NUM_RUNS, NUM_STEPS = 19, 60
+SWEEPS = {
+    "learning_rate": np.geomspace(1e-3, 0.9, NUM_RUNS),
+    "eps": np.geomspace(1e-4, 1.0, NUM_RUNS),
+    "initial_accumulator_value": np.linspace(0.0, 3.0, NUM_RUNS),
+    "beta": np.linspace(0.0, 0.99, NUM_RUNS),
+    "beta1": np.linspace(0.0, 0.97, NUM_RUNS),
+    "beta2": np.linspace(0.5, 0.9999, NUM_RUNS),
+    "rho": np.linspace(0.0, 0.999, NUM_RUNS),
+}
+EACH_SETTING = [
+    (optimizer, field.name) for optimizer in OPTIMIZERS for field in fields(optimizer) if field.name in SWEEPS
+]
+PRECISIONS = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+
+
+def run_of(batch, which):
+    return [record[(slice(None), *which)].tobytes() for record in (batch.params, batch.rates, batch.grads)]
+
+
+def bits(run):
+    return [record.tobytes() for record in (run.params, run.rates, run.grads)]
+
+
+def test_every_setting_of_every_optimizer_is_swept():
+    names = {field.name for optimizer in OPTIMIZERS for field in fields(optimizer)}
+    assert names - {"bias_correction"} == set(SWEEPS)
+
+
+@PRECISIONS
+@pytest.mark.parametrize(("optimizer", "setting"), EACH_SETTING, ids=lambda case: getattr(case, "__name__", case))
+def test_run_of_a_sweep_equals_that_run_alone_bit_for_bit(optimizer, setting, dtype):
+    problem = SparseRegression(activity=0.2, seed=3)
+    values = SWEEPS[setting]
+    start = np.array([-1.0, -1.0], dtype)
+    batch = minimize(
+        optimizer(**{setting: values[:, None]}), problem.gradient, np.tile(start, (NUM_RUNS, 1)), NUM_STEPS
+    )
+    assert batch.params.dtype == batch.rates.dtype == dtype
+    assert len({run_of(batch, [i])[0] for i in range(NUM_RUNS)}) == NUM_RUNS  # the setting matters
+    for i, value in enumerate(values):
+        alone = minimize(optimizer(**{setting: value}), problem.gradient, start, NUM_STEPS)
+        assert run_of(batch, [i]) == bits(alone)
+
+
+@PRECISIONS
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@given(
+    seeds=st.lists(st.integers(0, 2**32), min_size=1, max_size=5),
+    activity=st.floats(0.05, 1),
+    size=st.integers(1, 9),
+)
+def test_run_of_a_stack_of_problems_equals_that_problem_alone_bit_for_bit(optimizer, dtype, seeds, activity, size):
+    problems = [
+        SparseRegression(activity, num_samples=50, batch_size=size, seed=seed, rotation=seed) for seed in seeds
+    ]
+    stack = ProblemStack(problems)
+    learning_rates = np.array([0.01, 0.05, 0.3])
+    start = np.array([-1.0, 0.5], dtype)
+    batch = minimize(
+        optimizer(learning_rates[:, None, None]), stack.gradient, np.tile(start, (3, len(seeds), 1)), num_steps=12
+    )
+    excess = stack.excess_loss(batch.params)
+    slopes = stack.full_gradient(batch.params)
+    for i, rate in enumerate(learning_rates):
+        for j, problem in enumerate(problems):
+            alone = minimize(optimizer(rate), problem.gradient, start, num_steps=12)
+            assert run_of(batch, [i, j]) == bits(alone)
+            assert excess[:, i, j].tobytes() == problem.excess_loss(alone.params).tobytes()
+            assert slopes[:, i, j].tobytes() == problem.full_gradient(alone.params).tobytes()

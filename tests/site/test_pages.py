@@ -1,0 +1,107 @@
+"""Every page of the site, in a browser."""
+
+import re
+
+from playwright.sync_api import expect
+
+# Of every figure: how many traces the page's data has, Plotly holds and the picture has, and the picture's shapes.
+# A trace without a single point has no part in the picture.
+DRAWN = """figures => figures.map(figure => {
+    const drawing = figure.querySelector(".plotly-drawing");
+    const shapes = [...drawing.querySelectorAll(".cartesianlayer .trace path")];
+    const { data } = JSON.parse(figure.querySelector("script").textContent);
+    return {
+        written: data.length,
+        empty: data.filter(trace => trace.x?.length === 0).length,
+        held: drawing.data.length,
+        drawn: drawing.querySelectorAll(".cartesianlayer .trace").length,
+        shapes: shapes.filter(shape => shape.getBoundingClientRect().width > 0).length,
+    };
+})"""
+
+# Text that a reader sees as prose: no code, no formula.
+PROSE = """() => {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (walker.nextNode()) {
+        const parent = walker.currentNode.parentElement;
+        if (!parent.closest("pre, code, script, style, noscript, template, .katex")) {
+            found.push(walker.currentNode.data);
+        }
+    }
+    return found.join("\\n");
+}"""
+
+WIDTHS = """figures => figures.map(figure => [
+    figure.clientWidth,
+    ...[...figure.querySelectorAll(".main-svg")].map(svg => svg.getBoundingClientRect().width),
+])"""
+
+INK = """figures => figures.map(figure => getComputedStyle(figure.querySelector(".xtick text")).fill)"""
+FIGURES = "[...document.querySelectorAll('.plotly-figure')]"
+
+
+def test_every_figure_is_drawn_with_all_its_traces(visit):
+    for number, figure in enumerate(visit.page.locator(".plotly-figure").evaluate_all(DRAWN), 1):
+        assert figure["written"] == figure["held"], f"figure {number}: {figure}"
+        assert figure["written"] - figure["empty"] == figure["drawn"] > 0, f"figure {number}: {figure}"
+        assert figure["shapes"] > 0, f"figure {number} is empty"
+
+
+def test_every_figure_has_a_text_alternative_a_number_and_a_caption(visit):
+    for figure in visit.page.locator(".plotly-figure").all():
+        alt = figure.evaluate("figure => JSON.parse(figure.querySelector('script').textContent).layout.meta.alt")
+        assert len(alt) > 20
+        expect(figure).to_have_role("group")
+        expect(figure).to_have_accessible_name(re.sub(r"\s+", " ", alt).strip())
+        around = figure.locator("xpath=ancestor::figure[1]")
+        expect(around.locator("figcaption .caption-number")).to_have_text(re.compile(r"^\s*Fig\. \d+\s*$"))
+        expect(around.locator("figcaption .caption-text")).to_have_text(re.compile(r"\w{3}"))
+
+
+def test_figures_follow_the_dark_switch(visit):
+    light = visit.page.locator(".plotly-figure").evaluate_all(INK)
+    for theme, changed in (("dark", True), ("light", False)):
+        for _ in range(3):  # The switch goes round: light, dark, as the system is.
+            if visit.page.locator("html").get_attribute("data-theme") != theme:
+                visit.page.locator(".theme-switch-button:visible").first.click()
+        expect(visit.page.locator("html")).to_have_attribute("data-theme", theme)
+        visit.page.wait_for_function(
+            f"([light, changed]) => ({INK})({FIGURES}).every((ink, i) => (ink !== light[i]) === changed)",
+            arg=[light, changed],
+        )
+
+
+def test_figures_fill_their_box_and_no_more_when_the_window_changes(visit):
+    for width in (1280, 390, 1280):
+        visit.page.set_viewport_size({"width": width, "height": 900})
+        visit.page.wait_for_function(
+            f"({WIDTHS})({FIGURES}).every(([box, ...drawn]) => "
+            "box <= innerWidth && drawn.length > 0 && drawn.every(wide => Math.abs(wide - box) < 1))"
+        )
+
+
+def test_the_page_is_not_wider_than_a_phone(visit):
+    visit.page.set_viewport_size({"width": 390, "height": 844})
+    wide = visit.page.evaluate("[document.documentElement.scrollWidth, document.body.scrollWidth]")
+    visit.page.set_viewport_size({"width": 1280, "height": 900})
+    assert max(wide) <= 390
+
+
+def test_every_formula_is_set_and_no_markup_is_left(visit):
+    assert visit.page.locator(".katex-error").count() == 0
+    prose = visit.page.evaluate(PROSE)
+    left = re.findall(r".*(?:\$|\\\(|\\\[|\{[a-z:]+\}`|:::).*", prose)
+    assert left == []
+
+
+def test_nothing_fails_and_no_other_host_is_asked(visit):
+    visit.page.wait_for_load_state("networkidle")
+    assert visit.problems == []
+
+
+def test_every_figure_of_a_chapter_is_on_its_page(site, root):
+    for chapter in (root / "book").glob("*.md"):
+        figures = chapter.read_text(encoding="utf-8").count("\nmystnb:\n  figure:")
+        page = (site / "book" / f"{chapter.stem}.html").read_text(encoding="utf-8")
+        assert page.count('<div class="plotly-figure"') >= figures, chapter.name

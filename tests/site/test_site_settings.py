@@ -1,0 +1,117 @@
+"""What the site's settings read from the place where it is built."""
+
+import subprocess
+
+import pytest
+
+
+def write(root, name, text):
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """Return a function that makes a git repository with that remote."""
+    for name in ("GITHUB_REPOSITORY", "GITHUB_SERVER_URL", "GITHUB_REF_NAME", "GIT_DIR", "GIT_WORK_TREE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def checkout(remote):
+        subprocess.run(["git", "init", "--quiet", "--initial-branch=draft", tmp_path], check=True)
+        if remote:
+            subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
+        return tmp_path
+
+    return checkout
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "https://github.com/someone/a.book.git",
+        "https://github.com/someone/a.book",
+        "https://github.com/someone/a.book/",
+        "git@github.com:someone/a.book.git",
+        "ssh://git@github.com/someone/a.book.git",
+    ],
+)
+def test_the_repository_is_where_the_remote_says(site_settings, checkout, remote):
+    address, _ = site_settings.repository(checkout(remote))
+    assert address == "https://github.com/someone/a.book"
+
+
+@pytest.mark.parametrize(
+    "remote", [None, "/somewhere/on/this/machine", "../book.git", "file:///somewhere/book.git"]
+)
+def test_without_a_remote_that_others_can_reach_there_is_no_repository(site_settings, checkout, remote):
+    assert site_settings.repository(checkout(remote)) is None
+
+
+def test_outside_of_git_there_is_no_repository(site_settings, tmp_path, monkeypatch):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert site_settings.repository(tmp_path) is None
+
+
+def test_without_git_there_is_no_repository(site_settings, checkout, monkeypatch):
+    root = checkout("https://github.com/someone/book.git")
+    monkeypatch.setenv("PATH", "")
+    assert site_settings.repository(root) is None
+
+
+def test_the_branch_is_the_one_checked_out(site_settings, checkout):
+    root = checkout("https://github.com/someone/book.git")
+    author = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false"]
+    commit = ["commit", "--quiet", "--allow-empty", "--no-verify", "--message=x"]
+    subprocess.run(["git", "-C", root, *author, *commit], check=True)
+    assert site_settings.repository(root) == ("https://github.com/someone/book", "draft")
+    subprocess.run(["git", "-C", root, "checkout", "--quiet", "--detach"], check=True)
+    assert site_settings.repository(root) == ("https://github.com/someone/book", "main")
+
+
+def test_the_environment_of_github_comes_first(site_settings, checkout, monkeypatch):
+    root = checkout("https://github.com/someone/book.git")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "other/fork")
+    assert site_settings.repository(root) == ("https://github.com/other/fork", "main")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.example.org")
+    monkeypatch.setenv("GITHUB_REF_NAME", "next")
+    assert site_settings.repository(root) == ("https://github.example.org/other/fork", "next")
+
+
+@pytest.fixture
+def project(tmp_path):
+    write(tmp_path, "requirements.txt", "numpy==2.0\n")
+    write(tmp_path, "src/package/__init__.py", "")
+    write(tmp_path, "src/package/rule.py", "rate = 0.1\n")
+    write(tmp_path, "book/chapter.md", "# Chapter\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("src/package/rule.py", "rate = 0.2\n"),
+        ("src/package/another.py", ""),
+        ("requirements.txt", "numpy==2.1\n"),
+    ],
+)
+def test_executed_pages_are_forgotten_when_what_they_ran_on_changes(site_settings, project, name, text):
+    before = site_settings.cache_key(project)
+    write(project, name, text)
+    assert site_settings.cache_key(project) != before
+
+
+def test_executed_pages_are_forgotten_when_a_module_is_renamed_or_removed(site_settings, project):
+    keys = [site_settings.cache_key(project)]
+    (project / "src/package/rule.py").rename(project / "src/package/law.py")
+    keys.append(site_settings.cache_key(project))
+    (project / "src/package/law.py").unlink()
+    keys.append(site_settings.cache_key(project))
+    assert len(set(keys)) == 3
+
+
+def test_executed_pages_are_kept_when_only_text_changes(site_settings, project):
+    before = site_settings.cache_key(project)
+    write(project, "book/chapter.md", "# Another title\n")
+    assert site_settings.cache_key(project) == before
