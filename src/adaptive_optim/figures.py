@@ -119,7 +119,7 @@ def plot_curves(
     plotly.graph_objects.Figure
     """
     fig = _figure(alt, height=380)
-    for (label, values), opacity in zip(curves.items(), _opacities(curves), strict=True):
+    for (label, values), look in zip(curves.items(), _looks(curves), strict=True):
         values = np.asarray(values)
         steps = np.arange(len(values)) if x is None else np.asarray(x)
         keep = _keep(values, 400)
@@ -129,9 +129,8 @@ def plot_curves(
                 y=_rounded(values[keep]),
                 name=label,
                 mode="lines+markers" if markers else "lines",
-                line={**style(label), "width": 2},
-                opacity=opacity,
                 hovertemplate="%{y:.3g}",
+                **look,
             )
         )
     _set_axis(fig, "x", 1, title=x_title, **(_log(x) if log_x else {}))
@@ -157,7 +156,7 @@ def plot_rates(runs: Runs, *, alt: str) -> go.Figure:
     fig = _figure(alt, height=400)
     for coordinate in (0, 1):
         axes = _axes(coordinate + 1)
-        for (label, run), opacity in zip(runs.items(), _opacities(runs), strict=True):
+        for (label, run), look in zip(runs.items(), _looks(runs), strict=True):
             rate = run.rates[:, coordinate]
             keep = _keep(rate, 400)
             fig.add_trace(
@@ -168,9 +167,8 @@ def plot_rates(runs: Runs, *, alt: str) -> go.Figure:
                     legendgroup=label,
                     showlegend=coordinate == 0,
                     mode="lines",
-                    line={**style(label), "width": 2},
-                    opacity=opacity,
                     hovertemplate="%{y:.3g}",
+                    **look,
                     **axes,
                 )
             )
@@ -184,8 +182,8 @@ def plot_rates(runs: Runs, *, alt: str) -> go.Figure:
                         legendgroup=label,
                         showlegend=False,
                         mode="markers",
-                        marker={"color": style(label)["color"], "size": 5},
-                        opacity=opacity,
+                        marker={"color": look["line"]["color"], "size": 5},
+                        opacity=look["opacity"],
                         hovertemplate="step %{x}: %{y:.3g}",
                         **axes,
                     )
@@ -262,7 +260,7 @@ def plot_bands(
     fig = _figure(alt, height=400)
     x = np.asarray(x)
     bands = []
-    for label, values in samples.items():
+    for (label, values), look in zip(samples.items(), _looks(samples), strict=True):
         with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # no value at all: a gap
             low, median, high = np.nanquantile(np.asarray(values), [0.1, 0.5, 0.9], axis=1)
         bands += [low, high]
@@ -287,8 +285,8 @@ def plot_bands(
                 name=label,
                 legendgroup=label,
                 mode="lines+markers",
-                line={**style(label), "width": 2},
                 hovertemplate="%{y:.3g}",
+                **look,
             )
         )
     for label, values in (lines or {}).items():
@@ -298,7 +296,7 @@ def plot_bands(
                 y=_rounded(np.asarray(values)),
                 name=label,
                 mode="lines",
-                line={"color": INK, "dash": "dot", "width": 1.5},
+                line={"color": INK, "dash": "longdash", "width": 1.5},
                 hovertemplate="%{y:.3g}",
             )
         )
@@ -687,7 +685,7 @@ def _legend_above(fig: go.Figure) -> None:
 def _stack_when_narrow(fig: go.Figure, count: int, height: int) -> None:
     if count == 1:
         return
-    gap = 0.12
+    gap = 0.16
     tall = (1 - gap * (count - 1)) / count
     narrow: dict[str, Any] = {"height": height * count}
     for number in range(1, count + 1):
@@ -859,14 +857,22 @@ def _rounded(values: Array, decimals: int | None = None) -> list[float | None]:
     return [float(value) if np.isfinite(value) else None for value in np.round(values, decimals)]
 
 
-def _opacities(labels: Sequence[str] | Mapping[str, Any]) -> list[float]:
-    """Tell lines of one optimizer apart: later ones are stronger."""
-    colors = [style(label)["color"] for label in labels]
-    result = []
-    for position, color in enumerate(colors):
-        total, before = colors.count(color), colors[:position].count(color)
-        result.append(1.0 if total == 1 else round(0.35 + 0.65 * before / (total - 1), 2))
-    return result
+def _looks(labels: Sequence[str] | Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return line and opacity of each label, so that lines of one colour can be told apart.
+
+    Of several lines of one optimizer later ones are stronger; lines of no optimizer differ in their dashes.
+    """
+    styles = [style(label) for label in labels]
+    looks = []
+    for position, own in enumerate(styles):
+        total, before = styles.count(own), styles[:position].count(own)
+        opacity, dash = 1.0, own["dash"]
+        if own["color"] == INK:
+            dash = ("solid", "dash", "dot", "longdashdot")[before % 4]
+        elif total > 1:
+            opacity = round(0.45 + 0.55 * before / (total - 1), 2)
+        looks.append({"line": {"color": own["color"], "dash": dash, "width": 2}, "opacity": opacity})
+    return looks
 
 
 def _faded(color: str, alpha: float) -> str:

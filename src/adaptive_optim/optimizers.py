@@ -131,8 +131,8 @@ class SGD(_CheckedSettings):
 
     References
     ----------
-    Robbins and Monro (1951), "A stochastic approximation method", equation (7). The minus sign and the name
-    came later.
+    Robbins and Monro (1951), "A stochastic approximation method": the idea, for finding a root from noisy
+    measurements. The gradient and the name came later.
 
     Examples
     --------
@@ -196,8 +196,9 @@ class Momentum(_CheckedSettings):
 
     References
     ----------
-    Polyak (1964), "Some methods of speeding up the convergence of iteration methods", equation (9). Written
-    with a velocity as in Sutskever et al. (2013), equations (1) and (2).
+    Polyak (1964), "Some methods of speeding up the convergence of iteration methods". Written with a velocity
+    as in Sutskever et al. (2013), "On the importance of initialization and momentum in deep learning", equations
+    (1) and (2).
 
     Examples
     --------

@@ -22,9 +22,11 @@ class QuadraticLoss:
 
     def excess_loss(self, params: ArrayLike) -> Any:
         """Return how far the loss lies above its minimum, ``(...)`` for parameters ``(..., 2)``."""
-        offset = np.asarray(params) - self.minimum
+        params, h = np.asarray(params), self.hessian
         with np.errstate(all="ignore"):
-            return (offset * _linear(self.hessian, offset)).sum(-1) / 2
+            x = params[..., 0] - self.minimum[..., 0]
+            y = params[..., 1] - self.minimum[..., 1]
+            return (h[..., 0, 0] * x * x + 2 * h[..., 0, 1] * x * y + h[..., 1, 1] * y * y) / 2
 
     def full_gradient(self, params: ArrayLike, step: int = 0) -> Array:
         """Return the gradient of the loss, of the shape of ``params``; the same at every step."""
@@ -303,7 +305,10 @@ class ProblemStack(QuadraticLoss):
 
 def _linear(matrix: Array, params: Array) -> Array:
     # Written out, because a matrix product may round differently for one run and for many.
-    return params[..., :1] * matrix[..., 0] + params[..., 1:] * matrix[..., 1]
+    x, y = params[..., 0], params[..., 1]
+    return np.stack(
+        [matrix[..., 0, 0] * x + matrix[..., 0, 1] * y, matrix[..., 1, 0] * x + matrix[..., 1, 1] * y], axis=-1
+    )
 
 
 def _check(problem: Any, name: str, allowed: str, is_allowed: Any, whole: bool = False) -> None:

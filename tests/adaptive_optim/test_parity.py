@@ -89,12 +89,14 @@ def test_float32_stays_float32_and_close_to_the_record(case):
 
 @pytest.mark.parametrize("number", [float, np.float64, np.float32, np.array], ids=lambda number: number.__name__)
 @pytest.mark.parametrize("case", CASES)
-def test_state_rate_and_direction_of_a_single_step_keep_float32(case, number):
+def test_state_rate_and_direction_of_every_step_keep_float32(case, number):
     row, our = CASES[case]
     optimizer = row.ours(**{name: number(value) for name, value in our.items()})
-    state, rate, direction = optimizer.step(optimizer.init(np.float32(START)), np.float32([0.25, 0.0]))
-    remembered = [array for array in state if isinstance(array, np.ndarray)]
-    assert {array.dtype for array in [*remembered, rate, direction]} == {np.dtype("float32")}
+    state = optimizer.init(np.float32(START))
+    for grad in np.float32([[0.25, 0.0], [0.0, -3.0], [2.0, 0.0]]):
+        state, rate, direction = optimizer.step(state, grad)
+        remembered = [array for array in state if not isinstance(array, int)]
+        assert {array.dtype for array in [*remembered, rate, direction]} == {np.dtype("float32")}
 
 
 def test_a_missing_library_skips_the_live_comparison_but_fails_it_in_continuous_integration(monkeypatch):

@@ -10,6 +10,10 @@ from plotly.offline import get_plotlyjs
 
 from myst_nb_plotly import figure_html
 
+# Milliseconds: more than a busy machine needs.
+PATIENCE = 20_000
+expect.set_options(timeout=PATIENCE)
+
 STATIC = files("myst_nb_plotly") / "static"
 
 
@@ -80,14 +84,14 @@ def write(folder, figures, *, with_plotly=True):
 
 def drawn(figure):
     figure.scroll_into_view_if_needed()
-    expect(figure).to_have_attribute("data-drawn", "yes", timeout=20_000)
+    expect(figure).to_have_attribute("data-drawn", "yes")
     return figure
 
 
 @pytest.fixture(scope="module")
 def page(chromium, tmp_path_factory):
     with chromium.new_page(viewport={"width": 1000, "height": 900}) as page:
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE)
         page.goto(write(tmp_path_factory.mktemp("page"), FIGURES.values()))
         for figure in page.locator(".plotly-figure").all():
             drawn(figure)

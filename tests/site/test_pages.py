@@ -37,6 +37,18 @@ WIDTHS = """figures => figures.map(figure => [
     ...[...figure.querySelectorAll(".main-svg")].map(svg => svg.getBoundingClientRect().width),
 ])"""
 
+# The width of the page, and what sticks out of the window without a scroll bar of its own.
+OUTSIDE = """() => {
+    const scrolls = element => element !== document.body && getComputedStyle(element).overflowX !== "visible";
+    const inBox = element => element && (scrolls(element) || inBox(element.parentElement));
+    const outside = [...document.body.querySelectorAll("*")].filter(element =>
+        element.getBoundingClientRect().right > innerWidth && !inBox(element.parentElement));
+    return [
+        Math.max(document.documentElement.scrollWidth, document.body.scrollWidth),
+        outside.map(({ tagName, className, textContent }) => `${tagName}.${className} ${textContent.slice(0, 30)}`),
+    ];
+}"""
+
 INK = """figures => figures.map(figure => getComputedStyle(figure.querySelector(".xtick text")).fill)"""
 FIGURES = "[...document.querySelectorAll('.plotly-figure')]"
 
@@ -72,20 +84,25 @@ def test_figures_follow_the_dark_switch(visit):
         )
 
 
+def resize(page, width):
+    """Change the width of the window, and wait until every figure is as wide as its box, inside the window."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_function(
+        f"({WIDTHS})({FIGURES}).every(([box, ...drawn]) => "
+        "box <= innerWidth && drawn.length > 0 && drawn.every(wide => Math.abs(wide - box) < 1))"
+    )
+
+
 def test_figures_fill_their_box_and_no_more_when_the_window_changes(visit):
     for width in (1280, 390, 1280):
-        visit.page.set_viewport_size({"width": width, "height": 900})
-        visit.page.wait_for_function(
-            f"({WIDTHS})({FIGURES}).every(([box, ...drawn]) => "
-            "box <= innerWidth && drawn.length > 0 && drawn.every(wide => Math.abs(wide - box) < 1))"
-        )
+        resize(visit.page, width)
 
 
 def test_the_page_is_not_wider_than_a_phone(visit):
-    visit.page.set_viewport_size({"width": 390, "height": 844})
-    wide = visit.page.evaluate("[document.documentElement.scrollWidth, document.body.scrollWidth]")
-    visit.page.set_viewport_size({"width": 1280, "height": 900})
-    assert max(wide) <= 390
+    resize(visit.page, 390)
+    width, outside = visit.page.evaluate(OUTSIDE)
+    resize(visit.page, 1280)
+    assert width <= 390, outside
 
 
 def test_every_formula_is_set_and_no_markup_is_left(visit):
