@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
 from sphinxcontrib.katex import KaTeXServer
+
+# Where the theme can make launch and edit links to.
+HOSTS = ("github.com", "gitlab.com", "bitbucket.org")
 
 
 def repository(root: Path) -> tuple[str, str] | None:
@@ -21,13 +24,20 @@ def repository(root: Path) -> tuple[str, str] | None:
     name = os.environ.get("GITHUB_REPOSITORY")
     if name:
         server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
-        return f"{server}/{name}", os.environ.get("GITHUB_REF_NAME", "main")
-    address = _git(root, "remote", "get-url", "origin")
-    match = re.fullmatch(r"(?:https://|git@|ssh://git@)([\w.-]+\.\w+)[:/](.+?)(?:\.git)?/?", address)
-    if not match:
+        # In a pull request GITHUB_REF_NAME is not a branch, and GITHUB_HEAD_REF is.
+        branch = os.environ.get("GITHUB_HEAD_REF") or os.environ.get("GITHUB_REF_NAME")
+        return f"{server}/{name}", branch or "main"
+    remote = _git(root, "remote", "get-url", "origin")
+    if "://" not in remote:
+        # git@host:owner/name, git's short form of ssh://git@host/owner/name
+        remote = "ssh://" + remote.replace(":", "/", 1)
+    address = urlsplit(remote)
+    path = address.path.strip("/").removesuffix(".git")
+    # Only the host's name: what else stands there, a password for instance, is nobody's business.
+    if address.hostname not in HOSTS or path.count("/") < 1:
         return None
     branch = _git(root, "rev-parse", "--abbrev-ref", "HEAD")
-    return f"https://{match[1]}/{match[2]}", "main" if branch in ("", "HEAD") else branch
+    return f"https://{address.hostname}/{path}", "main" if branch in ("", "HEAD") else branch
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -23,7 +23,7 @@ STYLES = {
     optimizer.__name__: {"color": color, "dash": dash}
     for optimizer, color, dash in zip(OPTIMIZERS, COLORS, DASHES, strict=False)
 }
-INK = "#5f6b76"
+INK = "#74808b"
 GRID = "rgba(128,128,128,0.18)"
 CONTOUR_LINE = "rgba(74,111,150,0.35)"
 CONTOUR_FILL = "rgba(74,111,150,0.07)"
@@ -630,7 +630,8 @@ def _log(*values: Any, floor: float | None = None) -> dict[str, Any]:
     # A run that diverges leaves the picture at the top; it does not flatten the others.
     top = min(exponents.max(), np.median(exponents) + 12)
     pad = 0.04 * (top - bottom) + 0.02
-    decades = range(int(np.floor(bottom - pad)), int(min(np.ceil(top + pad), 307)) + 1)
+    first, last = np.clip([np.floor(bottom - pad), np.ceil(top + pad)], -307, 307).astype(int)
+    decades = range(first, last + 1)
     parts = (1, 2, 5) if top - bottom < 2.5 else (1,)
     ticks = [part * 10.0**decade for decade in decades[:: len(decades) // 8 + 1] for part in parts]
     return {
@@ -766,7 +767,7 @@ def _marks(loss: QuadraticLoss, runs: Runs, axes: dict[str, str]) -> list[Any]:
         hovertemplate="minimum<extra></extra>",
         **axes,
     )
-    return [minimum, heads]
+    return [minimum, heads] if runs else [minimum]
 
 
 def _bottom(rates: Sequence[Array]) -> float:
@@ -803,7 +804,7 @@ def _bars(runs: Runs, step: int, axes: dict[str, str], bottom: float) -> list[An
         mode="text",
         text=["  diverged" if gone else "  no gradient yet" for gone in diverged],
         textposition="bottom right",
-        textfont={"size": 11, "color": INK},
+        textfont={"size": 11},
         showlegend=False,
         hoverinfo="skip",
         name="no gradient yet",

@@ -7,5 +7,5 @@ from hypothesis import settings
 sys.path.append(str(Path(__file__).parent))
 
 # The same examples on every machine; a busy one is not an error.
-settings.register_profile("book", deadline=None, derandomize=True, database=None, max_examples=40)
+settings.register_profile("book", deadline=None, derandomize=True, database=None, max_examples=30)
 settings.load_profile("book")

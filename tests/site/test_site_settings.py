@@ -34,6 +34,8 @@ def checkout(tmp_path, monkeypatch):
         "https://github.com/someone/a.book/",
         "git@github.com:someone/a.book.git",
         "ssh://git@github.com/someone/a.book.git",
+        "ssh://git@github.com:22/someone/a.book.git",
+        "https://some.one:secret@github.com/someone/a.book.git",
     ],
 )
 def test_the_repository_is_where_the_remote_says(site_settings, checkout, remote):
@@ -42,7 +44,14 @@ def test_the_repository_is_where_the_remote_says(site_settings, checkout, remote
 
 
 @pytest.mark.parametrize(
-    "remote", [None, "/somewhere/on/this/machine", "../book.git", "file:///somewhere/book.git"]
+    "remote",
+    [
+        None,
+        "/somewhere/on/this/machine",
+        "../book.git",
+        "file:///somewhere/book.git",
+        "git@git.example.org:someone/a.book.git",
+    ],
 )
 def test_without_a_remote_that_others_can_reach_there_is_no_repository(site_settings, checkout, remote):
     assert site_settings.repository(checkout(remote)) is None
