@@ -161,7 +161,7 @@ def plot_rates(runs: Runs, *, alt: str) -> go.Figure:
             keep = _keep(rate, 400)
             fig.add_trace(
                 go.Scatter(
-                    x=keep.tolist(),
+                    x=(keep + 1).tolist(),
                     y=_rounded(rate[keep]),
                     name=_name(label, run),
                     legendgroup=label,
@@ -176,7 +176,7 @@ def plot_rates(runs: Runs, *, alt: str) -> go.Figure:
                 active = np.flatnonzero(run.grads[:, 1])
                 fig.add_trace(
                     go.Scatter(
-                        x=active.tolist(),
+                        x=(active + 1).tolist(),
                         y=_rounded(rate[active]),
                         name=f"{label}: gradient here",
                         legendgroup=label,
@@ -243,7 +243,7 @@ def plot_bands(
     x : array_like
         Where the values stand, ``(points,)``.
     samples : mapping of str to array_like
-        Values by label, ``(points, seeds)``.
+        Values by label, ``(points, seeds)``. Seeds that are ``nan`` are left out: say how many in the caption.
     alt : str
         What is to be seen, for readers who do not see it.
     x_title, y_title : str
