@@ -871,7 +871,7 @@ def _looks(labels: Sequence[str] | Mapping[str, Any]) -> list[dict[str, Any]]:
         if own["color"] == INK:
             dash = ("solid", "dash", "dot", "longdashdot")[before % 4]
         elif total > 1:
-            opacity = round(0.45 + 0.55 * before / (total - 1), 2)
+            opacity = round(0.55 + 0.45 * before / (total - 1), 2)
         looks.append({"line": {"color": own["color"], "dash": dash, "width": 2}, "opacity": opacity})
     return looks
 
