@@ -1,13 +1,20 @@
 PYTHON ?= python3
-BIN := $(CURDIR)/.venv/bin
+BIN := .venv/bin
 # node and npm come with a Python package, so the kernel and Sphinx find them here.
-export PATH := $(BIN):$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+# An environment that was left half-made, or whose Python is gone, is of no use.
+$(shell $(BIN)/python -c 'import pip' 2>/dev/null || rm -rf .venv)
 
 .PHONY: book serve test lint lock clean
+.NOTPARALLEL:
 
-book: .venv/book.installed node_modules/.installed
-	@# Sphinx warns about a page only when it reads it: after a failure, everything is read again.
-	$(BIN)/jupyter-book build . -W -n --keep-going || { rm -rf _build/.doctrees _build/html/.doctrees; exit 1; }
+# Sphinx warns about a page only when it reads it: unless the last build went through, everything is read again.
+book: .venv/book.installed node_modules/.installed _build/.contents
+	@[ -e _build/.went-through ] || rm -rf _build/.doctrees
+	@rm -f _build/.went-through
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@touch _build/.went-through
 	@echo
 	@echo "The book is in _build/html. Open _build/html/index.html, or run 'make serve'."
 
@@ -36,6 +43,11 @@ compile = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-vers
 
 clean:
 	rm -rf _build
+
+# Sphinx leaves the pages of removed chapters where they are.
+_build/.contents: _toc.yml
+	rm -rf _build/html _build/.doctrees
+	@mkdir -p _build && touch $@
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -105,7 +105,7 @@ class SparseRegression(QuadraticLoss):
         Fraction of samples in which feature 2 is not zero, above 0 and at most 1. It is rounded to a whole
         number of samples.
     noise : float, default 0.3
-        Standard deviation :math:`\sigma \ge 0` of the noise in the targets.
+        Standard deviation :math:`\sigma` of the noise in the targets, from 0 to 1e100.
     num_samples : int, default 400
         :math:`N`, at least 2.
     batch_size : int, default 1
@@ -123,8 +123,9 @@ class SparseRegression(QuadraticLoss):
 
     Notes
     -----
-    Samples are independent, so visiting them in their order is one random order; the order is the same in
-    every epoch. Step *t* takes the next ``batch_size`` samples, starting again at the end.
+    Every epoch visits each sample once. The first takes them as they were drawn, which is a random order already;
+    each later one starts at a random sample and takes every *k*-th, with a new random *k* that shares no factor
+    with :math:`N`. So two small numbers say the order of an epoch. Step *t* takes the next ``batch_size`` visits.
 
     A squared loss has a constant Hessian: :math:`L(\theta) = L(\hat\theta) + \tfrac12
     (\theta-\hat\theta)^\top H (\theta-\hat\theta)` with :math:`H = X^\top X/N`. Everything here is computed
@@ -150,7 +151,7 @@ class SparseRegression(QuadraticLoss):
 
     def __post_init__(self) -> None:
         _check(self, "activity", "a number above 0 and at most 1", lambda value: 0 < value <= 1)
-        _check(self, "noise", "a finite number of at least 0", lambda value: 0 <= value < np.inf)
+        _check(self, "noise", "a number from 0 to 1e100", lambda value: 0 <= value <= 1e100)
         _check(self, "rotation", "a finite number of degrees", np.isfinite)
         _check(self, "num_samples", "a whole number of at least 2", lambda value: value >= 2, whole=True)
         _check(
@@ -230,21 +231,38 @@ class SparseRegression(QuadraticLoss):
 
     def gradient(self, params: ArrayLike, step: int) -> Array:
         """Return the gradient on the batch of this step, of the shape of ``params``, ``(..., 2)``."""
-        hessians, slopes = self._batches
-        batch = step % len(hessians)
-        grad: Array = _linear(hessians[batch], np.asarray(params)) - slopes[batch]
+        hessian, slope = _batch_terms(self, step)
+        grad: Array = _linear(hessian, np.asarray(params)) - slope
         return grad
 
     def batch(self, step: int) -> Any:
         """Return the numbers of the samples in the batch of this step, ``(batch_size,)``."""
-        return np.arange(step * self.batch_size, (step + 1) * self.batch_size) % self.num_samples
+        return self._sample(np.arange(step * self.batch_size, (step + 1) * self.batch_size))
+
+    def _sample(self, visit: Any) -> Any:
+        """Return which sample each visit goes to, counting visits over all epochs."""
+        epoch, turn = np.divmod(visit, self.num_samples)
+        stride, offset = np.ones_like(visit), np.zeros_like(visit)
+        for later in np.unique(epoch[epoch > 0]):
+            draw = np.random.default_rng([self.seed, int(later)])
+            stride[epoch == later] = draw.choice(self._strides)
+            offset[epoch == later] = draw.integers(self.num_samples)
+        return (turn * stride + offset) % self.num_samples
 
     @cached_property
-    def _batches(self) -> tuple[Array, Array]:
+    def _strides(self) -> Any:
+        numbers = np.arange(1, self.num_samples)
+        return numbers[np.gcd(numbers, self.num_samples) == 1]
+
+    @cached_property
+    def _blocks(self) -> dict[int, tuple[Array, Array]]:
+        return {}
+
+    def _make_block(self, steps: Any) -> tuple[Array, Array]:
         # The gradient of a batch is linear in the parameters. Written so, no sum over samples is left at each
         # step, and a run in a batch of runs has the same bits as that run alone.
-        num_batches = self.num_samples // np.gcd(self.num_samples, self.batch_size)
-        samples = np.stack([self.batch(step) for step in range(num_batches)])
+        visits = steps[:, None] * self.batch_size + np.arange(self.batch_size)
+        samples = self._sample(visits)
         features, targets = self.features[samples], self.targets[samples]
         hessians = np.einsum("bni,bnj->bij", features, features) / self.batch_size
         slopes = np.einsum("bni,bn->bi", features, targets) / self.batch_size
@@ -292,15 +310,32 @@ class ProblemStack(QuadraticLoss):
 
     def gradient(self, params: ArrayLike, step: int) -> Array:
         """Return the gradient on each problem's batch of this step, of the shape of ``params``."""
-        hessians, slopes = self._batches
-        batch = step % len(hessians)
-        grad: Array = _linear(hessians[batch], np.asarray(params)) - slopes[batch]
+        hessian, slope = _batch_terms(self, step)
+        grad: Array = _linear(hessian, np.asarray(params)) - slope
         return grad
 
     @cached_property
-    def _batches(self) -> tuple[Array, Array]:
-        hessians, slopes = zip(*(problem._batches for problem in self.problems), strict=True)
+    def _blocks(self) -> dict[int, tuple[Array, Array]]:
+        return {}
+
+    def _make_block(self, steps: Any) -> tuple[Array, Array]:
+        hessians, slopes = zip(*(problem._make_block(steps) for problem in self.problems), strict=True)
         return np.stack(hessians, axis=1), np.stack(slopes, axis=1)
+
+
+STEPS_IN_A_BLOCK, BLOCKS_KEPT = 200, 8
+
+
+def _batch_terms(problem: SparseRegression | ProblemStack, step: int) -> tuple[Array, Array]:
+    """Return the Hessian and the constant part of a batch's gradient, made for many steps at once and kept."""
+    block, row = divmod(step, STEPS_IN_A_BLOCK)
+    if block not in problem._blocks:
+        while len(problem._blocks) >= BLOCKS_KEPT:
+            del problem._blocks[next(iter(problem._blocks))]
+        steps = np.arange(block * STEPS_IN_A_BLOCK, (block + 1) * STEPS_IN_A_BLOCK)
+        problem._blocks[block] = problem._make_block(steps)
+    hessians, slopes = problem._blocks[block]
+    return hessians[row], slopes[row]
 
 
 def _linear(matrix: Array, params: Array) -> Array:
@@ -313,5 +348,12 @@ def _linear(matrix: Array, params: Array) -> Array:
 
 def _check(problem: Any, name: str, allowed: str, is_allowed: Any, whole: bool = False) -> None:
     value = getattr(problem, name)
-    if not isinstance(value, Integral if whole else Real) or not is_allowed(value):
+    convert: Any = int if whole else float
+    try:
+        number = convert(value) if isinstance(value, Integral if whole else Real) else None
+    except OverflowError:
+        number = None
+    if number is None or not is_allowed(number):
         raise ValueError(f"{name}={value!r}: must be {allowed}")
+    # Python's own number: NumPy's small integers overflow.
+    object.__setattr__(problem, name, number)

@@ -190,7 +190,7 @@ NOT_NUMBERS = [np.nan, np.inf, -np.inf, "0.5", "", None, [0.5], np.array([0.5]),
 NOT_WHOLE = [*NOT_NUMBERS, 1.5, 3.0]
 REFUSED = {
     "activity": ("a number above 0 and at most 1", [*NOT_NUMBERS, 0, -0.1, 1.0001, 5]),
-    "noise": ("a finite number of at least 0", [*NOT_NUMBERS, -0.1]),
+    "noise": ("a number from 0 to 1e100", [*NOT_NUMBERS, -0.1]),
     "rotation": ("a finite number of degrees", NOT_NUMBERS),
     "num_samples": ("a whole number of at least 2", [*NOT_WHOLE, 1, 0, -5]),
     "batch_size": ("a whole number from 1 to num_samples=400", [*NOT_WHOLE, 0, -1, 401]),
@@ -267,3 +267,17 @@ def test_a_quadratic_with_a_minimum_that_is_not_two_finite_numbers_is_refused(mi
 def test_rescaling_by_nothing_is_refused(scale):
     with pytest.raises(ValueError, match=r"scale=.*: must be finite numbers other than 0"):
         SparseRegression().rescaled(scale)
+
+
+def test_every_epoch_has_an_order_of_its_own_and_the_first_is_that_of_the_draws():
+    problem = SparseRegression(num_samples=60, seed=3)
+    orders = [tuple(np.concatenate([problem.batch(60 * epoch + step) for step in range(60)])) for epoch in range(8)]
+    assert orders[0] == tuple(range(60))
+    assert len(set(orders)) == 8
+
+
+def test_a_gradient_does_not_depend_on_which_steps_came_before():
+    steps = [0, 5000, 3, 2000, 5000]
+    walked = SparseRegression(seed=2)
+    for step, grad in zip(steps, [walked.gradient([0.5, -0.5], step) for step in steps], strict=True):
+        np.testing.assert_array_equal(grad, SparseRegression(seed=2).gradient([0.5, -0.5], step))

@@ -14,7 +14,8 @@ def write(root, name, text):
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """Return a function that makes a git repository with that remote."""
-    for name in ("GITHUB_REPOSITORY", "GITHUB_SERVER_URL", "GITHUB_REF_NAME", "GIT_DIR", "GIT_WORK_TREE"):
+    github = ("GITHUB_REPOSITORY", "GITHUB_SERVER_URL", "GITHUB_REF_NAME", "GITHUB_HEAD_REF")
+    for name in (*github, "GIT_DIR", "GIT_WORK_TREE"):
         monkeypatch.delenv(name, raising=False)
 
     def checkout(remote):
@@ -88,9 +89,16 @@ def test_the_environment_of_github_comes_first(site_settings, checkout, monkeypa
     assert site_settings.repository(root) == ("https://github.example.org/other/fork", "next")
 
 
+def test_in_a_pull_request_the_branch_is_the_one_it_comes_from(site_settings, checkout, monkeypatch):
+    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/book")
+    monkeypatch.setenv("GITHUB_REF_NAME", "12/merge")
+    monkeypatch.setenv("GITHUB_HEAD_REF", "a-better-figure")
+    assert site_settings.repository(checkout(None))[1] == "a-better-figure"
+
+
 @pytest.fixture
 def project(tmp_path):
-    write(tmp_path, "requirements.txt", "numpy==2.0\n")
+    write(tmp_path, "book/requirements.txt", "numpy==2.0\n")
     write(tmp_path, "src/package/__init__.py", "")
     write(tmp_path, "src/package/rule.py", "rate = 0.1\n")
     write(tmp_path, "book/chapter.md", "# Chapter\n")
@@ -102,7 +110,7 @@ def project(tmp_path):
     [
         ("src/package/rule.py", "rate = 0.2\n"),
         ("src/package/another.py", ""),
-        ("requirements.txt", "numpy==2.1\n"),
+        ("book/requirements.txt", "numpy==2.1\n"),
     ],
 )
 def test_executed_pages_are_forgotten_when_what_they_ran_on_changes(site_settings, project, name, text):
