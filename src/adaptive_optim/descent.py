@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -73,7 +73,7 @@ def minimize(
     ------
     ValueError
         If ``params`` is not finite or not a vector, a setting does not broadcast against it, the gradient has
-        another shape, or ``num_steps`` is not a whole number above 0.
+        another shape, ``num_steps`` is not a whole number above 0, or ``optimizer`` is not an optimizer.
 
     Notes
     -----
@@ -99,11 +99,14 @@ def minimize(
     """
     current = _as_start(params)
     try:
-        num_steps = operator.index(num_steps)
+        whole = operator.index(num_steps)
     except TypeError:
-        raise ValueError(f"num_steps={num_steps!r}: must be a whole number of at least 1") from None
-    if num_steps < 1:
+        whole = 0
+    if whole < 1:
         raise ValueError(f"num_steps={num_steps!r}: must be a whole number of at least 1")
+    num_steps = whole
+    if not is_dataclass(optimizer) or isinstance(optimizer, type):
+        raise ValueError(f"optimizer={optimizer!r}: must be an optimizer, for instance SGD(0.1)")
     optimizer = _in_precision_of(current, optimizer)
 
     path = np.full((num_steps + 1, *current.shape), np.nan, current.dtype)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,12 @@ from adaptive_optim.descent import Descent
 from adaptive_optim.optimizers import OPTIMIZERS, Array
 from adaptive_optim.problems import QuadraticLoss, SparseRegression
 
-COLORS = ("#7a7a7a", "#b5609a", "#00936b", "#1f77c4", "#d55e00", "#8a6d1d", "#5b5bd6", "#a03c3c")
-DASHES = ("dot", "dashdot", "solid", "dash", "solid", "longdash", "longdashdot", "dot")
+# Readable on a white page and on a dark one. To the colour-blind an ochre would be the orange; the violet is not.
+COLORS = ("#786cfc", "#b5609a", "#00936b", "#1f77c4", "#d55e00")
+DASHES = ("dot", "dashdot", "solid", "dash", "16px,3px")
 STYLES = {
     optimizer.__name__: {"color": color, "dash": dash}
-    for optimizer, color, dash in zip(OPTIMIZERS, COLORS, DASHES, strict=False)
+    for optimizer, color, dash in zip(OPTIMIZERS, COLORS, DASHES, strict=True)
 }
 INK = "#74808b"
 GRID = "rgba(128,128,128,0.18)"
@@ -65,8 +67,13 @@ def plot_paths(
     -------
     plotly.graph_objects.Figure
     """
+    for _, runs in panels.values():
+        _check(runs)
     fig = _figure(alt, height=430)
     count = len(panels)
+    # One look for a label in all panels, as they share a legend.
+    labels = list(dict.fromkeys(label for _, runs in panels.values() for label in runs))
+    looks = dict(zip(labels, _looks(labels), strict=True))
     named: set[str] = set()
     for number, (title, (loss, runs)) in enumerate(panels.items(), 1):
         axes = _axes(number)
@@ -74,7 +81,7 @@ def plot_paths(
             fig.add_trace(trace)
         for label, run in runs.items():
             name = _name(label, run)
-            fig.add_trace(_path(name, run.params, axes, in_legend=name not in named))
+            fig.add_trace(_path(name, run.params, axes, looks[label], in_legend=name not in named))
             named.add(name)
         fig.add_traces(_marks(loss, runs, axes))
         _set_axis(fig, "x", number, title=coordinates[0], range=window, domain=_column(number, count))
@@ -125,7 +132,7 @@ def plot_curves(
         keep = _keep(values, 400)
         fig.add_trace(
             go.Scatter(
-                x=_rounded(steps[keep]),
+                x=_rounded(steps[keep], digits=6),
                 y=_rounded(values[keep]),
                 name=label,
                 mode="lines+markers" if markers else "lines",
@@ -153,6 +160,7 @@ def plot_rates(runs: Runs, *, alt: str) -> go.Figure:
     -------
     plotly.graph_objects.Figure
     """
+    _check(runs)
     fig = _figure(alt, height=400)
     for coordinate in (0, 1):
         axes = _axes(coordinate + 1)
@@ -214,6 +222,7 @@ def plot_rate_bars(runs: Runs, *, alt: str, step: int = -1) -> go.Figure:
     -------
     plotly.graph_objects.Figure
     """
+    _check(runs)
     fig = _figure(alt, height=110 + 50 * len(runs))
     rates = [run.rates[step] for run in runs.values()]
     bottom = _bottom(rates)
@@ -261,16 +270,17 @@ def plot_bands(
     x = np.asarray(x)
     bands = []
     for (label, values), look in zip(samples.items(), _looks(samples), strict=True):
-        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # no value at all: a gap
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="All-NaN")  # no value at all: a gap
             low, median, high = np.nanquantile(np.asarray(values), [0.1, 0.5, 0.9], axis=1)
         bands += [low, high]
-        color = style(label)["color"]
+        around_x, around_y = _outline(_rounded(x, digits=6), _rounded(low), _rounded(high))
         fig.add_trace(
             go.Scatter(
-                x=_rounded(np.concatenate([x, x[::-1]])),
-                y=_rounded(np.concatenate([low, high[::-1]])),
+                x=around_x,
+                y=around_y,
                 fill="toself",
-                fillcolor=_faded(color, 0.15),
+                fillcolor=_faded(style(label)["color"], 0.15),
                 line={"width": 0},
                 mode="lines",
                 legendgroup=label,
@@ -280,7 +290,7 @@ def plot_bands(
         )
         fig.add_trace(
             go.Scatter(
-                x=_rounded(x),
+                x=_rounded(x, digits=6),
                 y=_rounded(median),
                 name=label,
                 legendgroup=label,
@@ -292,7 +302,7 @@ def plot_bands(
     for label, values in (lines or {}).items():
         fig.add_trace(
             go.Scatter(
-                x=_rounded(x),
+                x=_rounded(x, digits=6),
                 y=_rounded(np.asarray(values)),
                 name=label,
                 mode="lines",
@@ -391,6 +401,15 @@ def plot_activity_slider(
     plotly.graph_objects.Figure
     """
     activities = list(problems)
+    labels = list(runs.get(start, {}))
+    for activity in activities:
+        here = runs.get(activity, {})
+        _check(here)
+        if set(here) != set(labels):
+            raise ValueError(f"runs at activity {activity}: have labels {list(here)}, must have {labels}")
+    # A frame moves the traces of the first picture one by one, so all are in the same order.
+    runs = {activity: {label: runs[activity][label] for label in labels} for activity in activities}
+    looks = dict(zip(labels, _looks(labels), strict=True))
     losses = {
         activity: {label: problems[activity].excess_loss(run.params) for label, run in runs[activity].items()}
         for activity in activities
@@ -401,8 +420,8 @@ def plot_activity_slider(
 
     def scene(activity: float) -> list[Any]:
         problem, here = problems[activity], runs[activity]
-        paths = [_path(label, run.params, _axes(1), in_legend=False) for label, run in here.items()]
-        curves = [_loss(label, loss, _axes(3)) for label, loss in losses[activity].items()]
+        paths = [_path(label, run.params, _axes(1), looks[label], in_legend=False) for label, run in here.items()]
+        curves = [_loss(label, loss, _axes(3), looks[label]) for label, loss in losses[activity].items()]
         return [
             *_contours(problem, _axes(1)),
             *paths,
@@ -434,7 +453,7 @@ def plot_activity_slider(
             "currentvalue": {"prefix": "Activity of the sparse feature: "},
             "steps": [
                 {
-                    "label": f"{activity:.0%}",
+                    "label": f"{100 * activity:.3g}%",
                     "method": "animate",
                     "args": [[f"{activity:g}"], _AT_ONCE],
                 }
@@ -481,13 +500,15 @@ def plot_playback(
     -------
     plotly.graph_objects.Figure
     """
+    _check(runs)
     fig = _figure(alt, height=440)
-    num_steps = len(next(iter(runs.values())).rates)
+    num_steps = min(len(run.rates) for run in runs.values())
+    looks = dict(zip(runs, _looks(runs), strict=True))
     rates = [run.rates for run in runs.values()]
     bottom = _bottom(rates)
     still = [
         *_contours(problem, _axes(1)),
-        *(_path(label, run.params, _axes(1), in_legend=False) for label, run in runs.items()),
+        *(_path(label, run.params, _axes(1), looks[label], in_legend=False) for label, run in runs.items()),
         *_marks(problem, {}, _axes(1)),
     ]
     for trace in still[len(LEVELS) : len(LEVELS) + len(runs)]:
@@ -500,7 +521,8 @@ def plot_playback(
                 y=_rounded(run.params[max(0, step + 1 - tail) : step + 2, 1], 2),
                 name=label,
                 mode="lines+markers",
-                line={**style(label), "width": 3},
+                line={**looks[label]["line"], "width": 3},
+                opacity=looks[label]["opacity"],
                 marker={
                     "color": style(label)["color"],
                     "size": [0] * (min(tail, step + 1)) + [11],
@@ -599,6 +621,14 @@ def _figure(alt: str, height: int) -> go.Figure:
     )
 
 
+def _check(runs: Runs) -> None:
+    if not runs:
+        raise ValueError("runs: must hold at least one run")
+    for label, run in runs.items():
+        if not isinstance(run, Descent) or run.params.shape[1:] != (2,):
+            raise ValueError(f"runs: {label!r} must be a single run of two parameters")
+
+
 def _axes(number: int) -> dict[str, str]:
     suffix = "" if number == 1 else str(number)
     return {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
@@ -645,7 +675,10 @@ def _log(*values: Any, floor: float | None = None) -> dict[str, Any]:
 def _plain(value: float) -> str:
     if 1e-4 < value < 1e6:
         return f"{value:,.4f}".rstrip("0").rstrip(".") if value < 1 else f"{value:,.0f}"
-    return f"10<sup>{round(np.log10(value))}</sup>".replace("-", "−")
+    exponent = int(np.floor(np.log10(value) + 1e-9))
+    part = round(value / 10.0**exponent)
+    power = f"10<sup>{exponent}</sup>".replace("-", "−")
+    return power if part == 1 else f"{part}·{power}"
 
 
 def _column(number: int, count: int) -> list[float]:
@@ -724,7 +757,7 @@ def _contours(loss: QuadraticLoss, axes: dict[str, str]) -> list[Any]:
     ]
 
 
-def _path(label: str, params: Array, axes: dict[str, str], in_legend: bool) -> Any:
+def _path(label: str, params: Array, axes: dict[str, str], look: dict[str, Any], in_legend: bool) -> Any:
     points = np.round(params[np.isfinite(params).all(-1)], 3)
     keep = np.union1d(_keep(points[:, 0], 100), _keep(points[:, 1], 100))
     return go.Scatter(
@@ -733,9 +766,9 @@ def _path(label: str, params: Array, axes: dict[str, str], in_legend: bool) -> A
         name=label,
         legendgroup=label,
         mode="lines",
-        line={**style(label), "width": 2},
         showlegend=in_legend,
         hovertemplate="(%{x:.2f}, %{y:.2f})",
+        **look,
         **axes,
     )
 
@@ -779,8 +812,8 @@ def _bottom(rates: Sequence[Array]) -> float:
 def _bars(runs: Runs, step: int, axes: dict[str, str], bottom: float) -> list[Any]:
     labels = list(runs)
     rates = np.array([run.rates[step] for run in runs.values()])
-    step = step % len(next(iter(runs.values())).rates)
-    diverged = [bool(0 <= run.diverged_at <= step) for run in runs.values()]
+    # Runs may differ in length, and -1 is the last step of each.
+    diverged = [bool(0 <= run.diverged_at <= step % len(run.rates)) for run in runs.values()]
     colors = [style(label)["color"] for label in labels]
     solid = {"opacity": 1.0}
     hatched = {"pattern": {"shape": "/", "fillmode": "overlay", "size": 6, "bgcolor": "rgba(0,0,0,0)"}}
@@ -813,14 +846,15 @@ def _bars(runs: Runs, step: int, axes: dict[str, str], bottom: float) -> list[An
     return [*bars, silent]
 
 
-def _loss(label: str, loss: Array, axes: dict[str, str]) -> Any:
+def _loss(label: str, loss: Array, axes: dict[str, str], look: dict[str, Any]) -> Any:
     keep = _keep(loss, 100)
     return go.Scatter(
         x=keep.tolist(),
         y=_rounded(loss[keep]),
         name=label,
         mode="lines",
-        line={**style(label), "width": 1.5},
+        line={**look["line"], "width": 1.5},
+        opacity=look["opacity"],
         showlegend=False,
         hovertemplate="%{y:.2g}",
         **axes,
@@ -848,14 +882,26 @@ def _keep(values: Array, most: int) -> Any:
     return np.unique(chosen)
 
 
-def _rounded(values: Array, decimals: int | None = None) -> list[float | None]:
-    """Round to what a screen can show: to decimals, or else to three significant digits; steps stay whole."""
+def _rounded(values: Array, decimals: int | None = None, digits: int = 3) -> list[float | None]:
+    """Round to what a screen can show: to decimals, or else to significant digits; steps stay whole."""
     values = np.asarray(values)
     if values.dtype.kind in "iu":
         return list(values.tolist())
     if decimals is None:
-        return [float(f"{value:.3g}") if np.isfinite(value) else None for value in values]
+        return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values]
     return [float(value) if np.isfinite(value) else None for value in np.round(values, decimals)]
+
+
+def _outline(x: Sequence[Any], low: Sequence[Any], high: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Return the outline of a band, there along its low side and back along its high one, apart at every gap."""
+    outline: list[tuple[Any, Any]] = []
+    for known, stretch in groupby(zip(x, low, high, strict=True), lambda point: None not in point):
+        if known:
+            points = list(stretch)
+            outline += [(at, bottom) for at, bottom, _ in points]
+            outline += [(at, top) for at, _, top in reversed(points)]
+            outline.append((None, None))
+    return [at for at, _ in outline[:-1]], [side for _, side in outline[:-1]]
 
 
 def _looks(labels: Sequence[str] | Mapping[str, Any]) -> list[dict[str, Any]]:

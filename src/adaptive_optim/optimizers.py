@@ -34,7 +34,10 @@ class Step(NamedTuple):
 
 
 class Optimizer(Protocol):
-    """What :func:`adaptive_optim.minimize` needs of an optimizer."""
+    """What :func:`adaptive_optim.minimize` needs of an optimizer.
+
+    It is a frozen dataclass whose fields are numbers, arrays or booleans.
+    """
 
     @property
     def learning_rate(self) -> Any:
@@ -74,12 +77,13 @@ class _CheckedSettings:
                 continue
             allowed, is_allowed = ALLOWED[field.name]
             try:
-                array = np.asarray(value)
+                array = np.array(value)
                 fits = array.dtype.kind in "iuf" and array.size and np.all(is_allowed(array))
             except ValueError:  # rows of different lengths
                 fits = False
             if not fits:
                 raise ValueError(f"{field.name}={value!r}: must be {allowed}")
+            array.setflags(write=False)
             # One number becomes Python's own, which leaves float32 parameters float32.
             own = not array.ndim and array.dtype in (int, float)
             object.__setattr__(self, field.name, array.item() if own else array[()])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import shutil
 from importlib.resources import files
 from pathlib import Path
@@ -53,10 +54,12 @@ def figure_html(figure: dict[str, Any]) -> str:
     str
         A placeholder of the figure's height with its data in a script element that no browser runs.
     """
-    layout = figure.get("layout", {})
-    meta = layout.get("meta")
-    alt = meta.get("alt", "") if isinstance(meta, dict) else ""
-    height = layout.get("height") or 450
+    layout = figure.get("layout") or {}
+    meta, height = layout.get("meta"), layout.get("height")
+    alt = meta.get("alt") if isinstance(meta, dict) else None
+    alt = alt if isinstance(alt, str) else ""
+    is_length = isinstance(height, int | float) and 0 < height < math.inf
+    height = height if is_length else 450  # what Plotly takes
     # JSON has no NaN and no infinity; Plotly reads null as a missing value.
     figure = json.loads(json.dumps(figure), parse_constant=lambda name: None)
     # A script element ends at "</script", and JSON knows no reason to keep "<" as it is.

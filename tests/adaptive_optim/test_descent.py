@@ -154,6 +154,12 @@ def test_settings_at_the_edge_of_their_range_are_taken():
 def test_settings_cannot_be_changed_once_made():
     with pytest.raises(AttributeError):
         SGD(0.1).learning_rate = -1
+    rates = np.array([0.1, 0.2])
+    optimizer = SGD(rates)
+    rates[0] = -1
+    np.testing.assert_array_equal(optimizer.learning_rate, [0.1, 0.2])
+    with pytest.raises(ValueError, match="read-only"):
+        optimizer.learning_rate[0] = -1
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 1), (2, 2, 2), (5, 1, 2)])
@@ -203,10 +209,17 @@ def test_parameters_that_are_not_a_vector_of_finite_numbers_are_refused(bad):
         minimize(SGD(0.1), downhill, bad, num_steps=1)
 
 
-@pytest.mark.parametrize("bad", [0, -1, 2.0, 1.5, "3", None, np.nan, [3]])
+@pytest.mark.parametrize("bad", [0, -1, 2.0, 1.5, "3", None, np.nan, [3], np.array([3]), int])
 def test_the_number_of_steps_is_a_whole_number_above_0(bad):
     with pytest.raises(ValueError, match=re.escape(f"num_steps={bad!r}: must be a whole number of at least 1")):
         minimize(SGD(0.1), downhill, [1.0], num_steps=bad)
+
+
+@pytest.mark.parametrize("bad", [SGD, "SGD", None, 0.1, object])
+def test_what_is_not_an_optimizer_is_refused(bad):
+    message = f"optimizer={bad!r}: must be an optimizer, for instance SGD(0.1)"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        minimize(bad, downhill, [1.0], num_steps=1)
 
 
 @pytest.mark.parametrize("grad", [0.0, [1.0], [1.0, 2.0, 3.0], [[1.0, 2.0]], None])

@@ -3,7 +3,7 @@
 import gzip
 import json
 from functools import cache
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -221,7 +221,15 @@ def test_no_two_optimizers_share_a_colour_and_no_two_lines_a_look():
     assert len({colors[name] for name in names}) == len(names)
     assert colors["Adam, no correction"] == colors["Adam"]
     assert colors["theory"] == colors["Adamant"]
-    assert colors["theory"] not in {colors[name] for name in names}
+    rgb = {name: np.array([int(colors[name][at : at + 2], 16) for at in (1, 3, 5)]) for name in (*names, "theory")}
+    for one, other in combinations(rgb, 2):
+        assert np.linalg.norm(rgb[one] - rgb[other]) > 60, (one, other)
+    assert len({trace.line.dash for trace in fig.data if trace.name in names}) == len(names)
+    for color in rgb.values():
+        light = np.where(color <= 10, color / 255 / 12.92, ((color / 255 + 0.055) / 1.055) ** 2.4)
+        luminance = light @ [0.2126, 0.7152, 0.0722]
+        assert 1.05 / (luminance + 0.05) >= 3, "on white"
+        assert (luminance + 0.05) / (0.006 + 0.05) >= 3, "on #121212"
     assert len({(trace.line.color, trace.line.dash, trace.opacity) for trace in fig.data}) == len(labels)
 
 
@@ -254,6 +262,31 @@ def test_a_path_is_drawn_from_its_start_to_its_end_with_the_extremes_of_both_coo
         np.testing.assert_allclose(drawn.max(0), run.params.max(0), atol=6e-4)
 
 
+def test_no_two_runs_on_the_same_axes_look_the_same():
+    labels = ["Adam", "Adam, slow", "Adam, fast", "mine", "yours"]
+    runs = {label: RUNS["Adam"] for label in labels}
+    for fig in (
+        plot_paths({"": (PROBLEM, runs)}, alt=ALT),
+        plot_activity_slider({0.05: PROBLEM}, {0.05: runs}, start=0.05, alt=ALT),
+    ):
+        for axis in {trace.xaxis for trace in fig.data}:
+            lines = [trace for trace in fig.data if trace.xaxis == axis and trace.name in labels]
+            looks = {(line.line.color, line.line.dash, line.opacity) for line in lines}
+            assert len(looks) == len(lines)
+    drawn = plot_playback(PROBLEM, runs, alt=ALT).select_traces({"type": "scatter", "mode": "lines+markers"})
+    heads = list(drawn)
+    assert len(heads) == len(labels)
+    assert len({(head.line.color, head.line.dash, head.opacity) for head in heads}) == len(labels)
+
+
+def test_a_label_looks_the_same_in_every_panel_as_in_the_legend():
+    one, other = {"Adam, slow": RUNS["Adam"]}, {"Adam": RUNS["Adam"], "Adam, slow": RUNS["Adam"]}
+    fig = plot_paths({"one": (PROBLEM, one), "other": (PROBLEM, other)}, alt=ALT)
+    slow = [trace for trace in fig.data if trace.name == "Adam, slow"]
+    assert [trace.showlegend for trace in slow] == [True, False]
+    assert (slow[0].line, slow[0].opacity) == (slow[1].line, slow[1].opacity)
+
+
 def test_a_long_curve_keeps_its_spikes():
     spiky = np.ones(5000)
     spiky[[1234, 4001]] = 50.0, 0.02
@@ -276,6 +309,63 @@ def test_the_axes_hold_what_is_drawn():
             assert axis.type == "log"
             assert low <= min(values) * 1.01
             assert high >= max(values) * 0.99
+            assert len(set(axis.ticktext)) == len(axis.ticktext)
+
+
+def test_a_tick_says_its_own_value_however_large_or_small():
+    axis = plot_curves({"SGD": [2e-6, 2e-4]}, y_title="loss", alt=ALT).layout.yaxis
+    words = dict(zip(axis.tickvals, axis.ticktext, strict=True))
+    assert [words[tick] for tick in (1e-6, 2e-6, 5e-5, 2e-4)] == [
+        "10<sup>−6</sup>",
+        "2·10<sup>−6</sup>",
+        "5·10<sup>−5</sup>",
+        "0.0002",
+    ]
+    axis = plot_curves({"SGD": [2e5, 3e7]}, y_title="loss", alt=ALT).layout.yaxis
+    words = dict(zip(axis.tickvals, axis.ticktext, strict=True))
+    assert [words[tick] for tick in (5e5, 1e6, 2e6)] == ["500,000", "10<sup>6</sup>", "2·10<sup>6</sup>"]
+    assert len(set(axis.ticktext)) == len(axis.ticktext)
+
+
+def test_places_on_the_x_axis_keep_six_digits():
+    places = [1.00125, 1.0025]
+    (line,) = plot_curves({"SGD": [1.0, 2.0]}, x=places, y_title="loss", alt=ALT).data
+    band, median = plot_bands(places, {"SGD": np.ones((2, 3))}, x_title="x", y_title="y", alt=ALT).data
+    assert list(line.x) == list(median.x) == list(band.x[:2]) == places
+
+
+RUNS_OF = {
+    "plot_paths": lambda runs: plot_paths({"": (PROBLEM, runs)}, alt=ALT),
+    "plot_rates": lambda runs: plot_rates(runs, alt=ALT),
+    "plot_rate_bars": lambda runs: plot_rate_bars(runs, alt=ALT),
+    "plot_activity_slider": lambda runs: plot_activity_slider({0.05: PROBLEM}, {0.05: runs}, start=0.05, alt=ALT),
+    "plot_playback": lambda runs: plot_playback(PROBLEM, runs, alt=ALT),
+}
+
+
+@pytest.mark.parametrize("name", RUNS_OF)
+def test_what_is_not_single_runs_of_two_parameters_is_refused(name):
+    assert RUNS_OF[name](RUNS)
+    with pytest.raises(ValueError, match="runs: must hold at least one run"):
+        plot_activity_slider({0.05: PROBLEM}, {}, start=0.05, alt=ALT)
+    with pytest.raises(ValueError, match="runs: must hold at least one run"):
+        RUNS_OF[name]({})
+    several = minimize(SGD(0.05), PROBLEM.gradient, np.tile(START, (3, 1)), 5)
+    three = minimize(SGD(0.05), lambda params, step: params, [1.0, 2.0, 3.0], 5)
+    for bad in (several, three, RUNS["SGD"].params, None):
+        with pytest.raises(ValueError, match="runs: 'SGD' must be a single run of two parameters"):
+            RUNS_OF[name]({"Adam": RUNS["Adam"], "SGD": bad})
+
+
+def test_runs_of_different_lengths_diverge_and_end_each_at_its_own_step():
+    at = int(BRIEF["SGD"].diverged_at)
+    runs = {"Adam": RUNS["Adam"], "SGD": BRIEF["SGD"]}
+    for order in (runs, dict(reversed(runs.items()))):
+        assert said(plot_rate_bars(order, alt=ALT).data[-1]) == {"SGD": "diverged"}
+        assert len(plot_playback(PROBLEM, order, alt=ALT, every=1).frames) == 30
+    # Counted from its end, the step before the one that diverged.
+    early = plot_rate_bars(dict(runs), alt=ALT, step=at - 31).data[-1]
+    assert "diverged" not in said(early).values()
 
 
 def test_bars_are_the_rates_of_the_step_that_was_asked_for():
@@ -371,12 +461,18 @@ def test_values_that_are_not_finite_are_gaps(log):
     strict_json(nothing)
 
 
-def test_a_band_holds_the_middle_80_percent_of_the_seeds_and_a_point_without_any_is_a_gap():
-    samples = np.stack([np.arange(101.0) + 1, np.full(101, np.nan), np.arange(101.0) + 201])
-    band, median = plot_bands([1, 2, 3], {"Adam": samples}, x_title="x", y_title="y", alt=ALT).data
-    assert list(median.y) == [51, None, 251]
-    assert list(band.x) == [1, 2, 3, 3, 2, 1]
-    assert list(band.y) == [11, None, 211, 291, None, 91]
+def test_a_band_holds_the_middle_80_percent_of_the_seeds_and_ends_at_a_point_without_any():
+    seeds = np.arange(101.0)
+    samples = np.stack([seeds + 1, seeds + 101, seeds * np.nan, seeds + 201, seeds + 301, seeds * np.nan])
+    band, median = plot_bands(np.arange(6), {"Adam": samples}, x_title="x", y_title="y", alt=ALT).data
+    assert list(median.y) == [51, 151, None, 251, 351, None]
+    assert list(band.x) == [0, 1, 1, 0, None, 3, 4, 4, 3]
+    assert list(band.y) == [11, 111, 191, 91, None, 211, 311, 391, 291]
+
+
+def test_a_band_warns_of_more_than_a_point_without_seeds():
+    with pytest.warns(RuntimeWarning, match="invalid value"):
+        plot_bands([1], {"Adam": [[1.0, np.inf, np.inf]]}, x_title="x", y_title="y", alt=ALT)
 
 
 def test_a_dot_stands_for_each_seed_and_a_bar_for_their_median():
@@ -431,6 +527,25 @@ def test_the_activity_slider_goes_from_1_to_100_percent_and_starts_where_it_says
         (name,) = step.args[0]
         assert frames[name]
     assert parts(fig, fig.data) == parts(fig, fig.frames[slider.active].data)
+
+
+def test_activities_that_are_no_whole_percent_have_their_own_labels():
+    activities = (0.005, 0.07, 0.075)
+    fig = plot_activity_slider(
+        dict.fromkeys(activities, PROBLEM), dict.fromkeys(activities, RUNS), start=0.07, alt=ALT
+    )
+    assert [step.label for step in fig.layout.sliders[0].steps] == ["0.5%", "7%", "7.5%"]
+
+
+def test_every_activity_is_drawn_in_the_order_of_the_first_picture_and_has_its_labels():
+    some = {label: RUNS[label] for label in ("SGD", "Adam")}
+    both = {0.05: PROBLEM, 0.1: PROBLEM}
+    fig = plot_activity_slider(both, {0.05: some, 0.1: dict(reversed(some.items()))}, start=0.05, alt=ALT)
+    assert parts(fig, fig.frames[0].data) == parts(fig, fig.frames[1].data)
+    with pytest.raises(
+        ValueError, match=r"runs at activity 0\.1: have labels \['SGD'\], must have \['SGD', 'Adam'\]"
+    ):
+        plot_activity_slider(both, {0.05: some, 0.1: {"SGD": RUNS["SGD"]}}, start=0.05, alt=ALT)
 
 
 def test_each_frame_of_the_activity_slider_shows_the_runs_of_its_activity():

@@ -71,7 +71,10 @@ def write(folder, figures, *, with_plotly=True):
         (folder / name).write_text((STATIC / name).read_text(encoding="utf-8"), encoding="utf-8")
     if with_plotly:
         (folder / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
-    shown = "".join(f"<section>{figure_html(figure.to_plotly_json())}</section>" for figure in figures)
+    shown = "".join(
+        f"<section>{figure_html(figure if isinstance(figure, dict) else figure.to_plotly_json())}</section>"
+        for figure in figures
+    )
     page = folder / "page.html"
     page.write_text(
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>page</title>'
@@ -186,6 +189,28 @@ def test_figures_far_below_are_drawn_only_when_the_reader_comes_near(chromium, t
         drawn(figures.first)
         expect(figures.last).not_to_have_attribute("data-drawn", "yes")
         drawn(figures.last)
+
+
+def test_a_figure_with_no_layout_no_meta_or_a_slider_without_steps_is_drawn(chromium, tmp_path):
+    bars = [{"type": "bar", "y": [1, 2]}]
+    bare = [
+        {"data": bars},
+        {"data": bars, "layout": None},
+        {"data": bars, "layout": {"meta": None, "sliders": [{}, {"steps": []}]}},
+    ]
+    with chromium.new_page() as page:
+        page.goto(write(tmp_path, bare))
+        for figure in page.locator(".plotly-figure").all():
+            drawn(figure)
+        assert page.get_by_role("slider").count() == 0
+
+
+def test_a_figure_is_drawn_once_plotly_js_can_be_loaded_again(chromium, tmp_path):
+    with chromium.new_page(viewport={"width": 1000, "height": 900}) as page:
+        page.goto(write(tmp_path, [go.Figure(go.Bar(y=[1]), layout={"height": 900})] * 4, with_plotly=False))
+        expect(page.locator(".plotly-drawing").first).to_contain_text("could not load")
+        (tmp_path / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
+        drawn(page.locator(".plotly-figure").last)
 
 
 def test_without_plotly_js_the_page_says_that_the_figure_could_not_be_drawn(chromium, tmp_path):

@@ -23,12 +23,19 @@ def test_values_that_json_does_not_know_are_missing_values():
     assert read(page)["data"][0]["y"] == [None, None, None, 1.0]
 
 
-@pytest.mark.parametrize(("height", "style"), [(300, "300px"), (300.5, "300.5px"), (None, "450px")])
+NO_HEIGHTS = [None, 0, -3, float("nan"), float("inf"), "300", [300]]
+
+
+@pytest.mark.parametrize(
+    ("height", "style"), [(300, "300px"), (300.5, "300.5px"), *((height, "450px") for height in NO_HEIGHTS)]
+)
 def test_the_place_of_a_figure_is_as_high_as_the_figure(height, style):
     assert f'style="min-height: {style}"' in figure_html({"data": [], "layout": {"height": height}})
 
 
-@pytest.mark.parametrize("layout", [{}, {"meta": "notes"}, {"meta": ["notes"]}, {"meta": {"author": "me"}}])
+@pytest.mark.parametrize(
+    "layout", [None, {}, *({"meta": meta} for meta in (None, "notes", ["notes"], {"author": "me"}, {"alt": 3}))]
+)
 def test_a_figure_without_a_text_alternative_has_an_empty_one(layout):
     assert 'aria-label=""' in figure_html({"data": [], "layout": layout})
 

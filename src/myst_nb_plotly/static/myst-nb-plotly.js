@@ -17,7 +17,10 @@
       const script = document.createElement("script");
       script.src = new URL("plotly.min.js", BASE).href;
       script.onload = () => resolve(window.Plotly);
-      script.onerror = () => reject(new Error(`could not load ${script.src}`));
+      script.onerror = () => {
+        plotly = undefined; // The next figure tries again.
+        reject(new Error(`could not load ${script.src}`));
+      };
       document.head.append(script);
     });
     return plotly;
@@ -104,9 +107,9 @@
     const Plotly = await loadPlotly();
     const target = element.querySelector(".plotly-drawing");
     const figure = JSON.parse(element.querySelector("script").textContent);
-    const { sliders = [], updatemenus = [], meta = {}, ...layout } = figure.layout;
+    const { sliders = [], updatemenus = [], meta, ...layout } = figure.layout ?? {};
     const wide = { height: layout.height ?? 450 };
-    for (const path of Object.keys(meta.narrow ?? {})) {
+    for (const path of Object.keys(meta?.narrow ?? {})) {
       const [axis, key] = path.split(".");
       if (key) wide[path] = layout[axis]?.[key];
     }
@@ -116,7 +119,7 @@
       if (method === "skip") return Promise.resolve();
       return Promise.resolve(Plotly[method](target, ...structuredClone(args)));
     };
-    const ranges = sliders.map((slider) => rangeControl(slider, apply));
+    const ranges = sliders.filter((slider) => slider.steps?.length).map((slider) => rangeControl(slider, apply));
     const controls = document.createElement("div");
     controls.className = "plotly-controls";
     for (const button of updatemenus.flatMap((menu) => menu.buttons ?? [])) {
@@ -137,7 +140,7 @@
 
     let narrow = false;
     const fit = async () => {
-      const change = isNarrow() === narrow ? {} : (narrow = isNarrow()) ? meta.narrow ?? {} : wide;
+      const change = isNarrow() === narrow ? {} : (narrow = isNarrow()) ? meta?.narrow ?? {} : wide;
       await Plotly.relayout(target, { ...change, width: element.clientWidth });
     };
     const dress = () => Plotly.relayout(target, inTheme(layout, theme()));
