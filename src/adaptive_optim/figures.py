@@ -30,7 +30,7 @@ GRID = "rgba(128,128,128,0.18)"
 CONTOUR_LINE = "rgba(74,111,150,0.35)"
 CONTOUR_FILL = "rgba(74,111,150,0.07)"
 LEVELS = 0.01 * 2.5 ** np.arange(8)
-WINDOW = (-1.4, 2.4)
+WINDOW = (-1.55, 2.45)
 BAR_KEY = "solid: dense, hatched: sparse"
 DENSE, SPARSE = "dense coordinate", "sparse coordinate"
 
