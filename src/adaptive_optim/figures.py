@@ -1,7 +1,7 @@
 """The figures of the book: each takes results, computes none, and returns a Plotly figure.
 
-Every figure carries its text alternative and a layout for narrow screens in ``layout.meta``, where a page can
-find them.
+Every figure carries its text alternative, a layout for narrow screens and, if it has bars, which traces a table
+shows in ``layout.meta``, where a page can find them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ STYLES = {
     for optimizer, color, dash in zip(OPTIMIZERS, COLORS, DASHES, strict=True)
 }
 INK = "#74808b"
+TEXT = "#4a5560"
 GRID = "rgba(128,128,128,0.18)"
 CONTOUR_LINE = "rgba(74,111,150,0.35)"
 CONTOUR_FILL = "rgba(74,111,150,0.07)"
@@ -231,6 +232,7 @@ def plot_rate_bars(runs: Runs, *, alt: str, step: int = -1) -> go.Figure:
     _set_axis(fig, "y", 1, **_ROWS)
     fig.layout.margin.l = 90
     _headline(fig, BAR_KEY, 1)
+    _offer_numbers(fig)
     return fig
 
 
@@ -446,6 +448,7 @@ def plot_activity_slider(
     _set_axis(fig, "y", 3, title="excess loss", domain=[0, 0.33], **_log(*seen, floor=1e-4))
     _headline(fig, BAR_KEY, 2)
     _headline(fig, "full loss above its minimum", 3)
+    _offer_numbers(fig)
     fig.layout.sliders = [
         {
             "active": activities.index(start),
@@ -549,6 +552,7 @@ def plot_playback(
     _set_axis(fig, "x", 2, title="effective learning rate", domain=[0.66, 1], anchor="y2", **scale)
     _set_axis(fig, "y", 2, **_ROWS)
     _headline(fig, BAR_KEY, 2)
+    _offer_numbers(fig)
     names = [frame.name for frame in fig.frames]
     fig.layout.updatemenus = [
         {
@@ -611,7 +615,7 @@ def _figure(alt: str, height: int) -> go.Figure:
             "margin": {"l": 62, "r": 12, "t": 44, "b": 48},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
+            "font": {"family": "system-ui, sans-serif", "size": 13, "color": TEXT},
             "hovermode": "closest",
             "dragmode": False,
             "bargap": 0.25,
@@ -803,6 +807,10 @@ def _marks(loss: QuadraticLoss, runs: Runs, axes: dict[str, str]) -> list[Any]:
     return [minimum, heads] if runs else [minimum]
 
 
+def _offer_numbers(fig: go.Figure) -> None:
+    fig.layout.meta["table"] = [position for position, trace in enumerate(fig.data) if trace.type == "bar"]
+
+
 def _bottom(rates: Sequence[Array]) -> float:
     # Bars need a foot to stand on, and a log axis has no zero: the power of ten under the lowest bar.
     lowest = min((np.nanmin(each) for each in rates if np.isfinite(each).any()), default=1.0)
@@ -814,6 +822,7 @@ def _bars(runs: Runs, step: int, axes: dict[str, str], bottom: float) -> list[An
     rates = np.array([run.rates[step] for run in runs.values()])
     # Runs may differ in length, and -1 is the last step of each.
     diverged = [bool(0 <= run.diverged_at <= step % len(run.rates)) for run in runs.values()]
+    why = ["diverged" if gone else "no gradient yet" for gone in diverged]
     colors = [style(label)["color"] for label in labels]
     solid = {"opacity": 1.0}
     hatched = {"pattern": {"shape": "/", "fillmode": "overlay", "size": 6, "bgcolor": "rgba(0,0,0,0)"}}
@@ -826,6 +835,10 @@ def _bars(runs: Runs, step: int, axes: dict[str, str], bottom: float) -> list[An
             name=name,
             marker={"color": colors, "line": {"color": colors, "width": 1.5}, **look},
             showlegend=False,
+            # Not drawn: a table of the numbers says it in place of a missing one.
+            hovertext=[
+                reason if np.isnan(rate) else "" for reason, rate in zip(why, rates[:, coordinate], strict=True)
+            ],
             hovertemplate="%{y}: %{x:.3g}",
             **axes,
         )
@@ -835,7 +848,7 @@ def _bars(runs: Runs, step: int, axes: dict[str, str], bottom: float) -> list[An
         x=[bottom if np.isnan(rate).any() else None for rate in rates],
         y=labels,
         mode="text",
-        text=["  diverged" if gone else "  no gradient yet" for gone in diverged],
+        text=[f"  {reason}" for reason in why],
         textposition="bottom right",
         textfont={"size": 11},
         showlegend=False,
@@ -864,7 +877,7 @@ def _loss(label: str, loss: Array, axes: dict[str, str], look: dict[str, Any]) -
 def _moving(trace: Any) -> dict[str, Any]:
     """Keep of a trace what differs from frame to frame."""
     full = trace.to_plotly_json()
-    moving = {key: full[key] for key in ("type", "x", "y", "text") if key in full}
+    moving = {key: full[key] for key in ("type", "x", "y", "text", "hovertext") if key in full}
     lists = {key: full.get("marker", {}).get(key) for key in ("size", "symbol")}
     marker = {key: value for key, value in lists.items() if isinstance(value, list)}
     return {**moving, "marker": marker} if marker else moving
