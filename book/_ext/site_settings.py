@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -52,8 +53,7 @@ def _git(root: Path, *arguments: str) -> str:
 def cache_key(root: Path) -> str:
     """Return a name for the state of everything, besides itself, that a chapter's output depends on."""
     digest = hashlib.sha256()
-    sources = sorted(path for path in (root / "src").rglob("*.*") if path.suffix in (".py", ".js", ".css"))
-    for path in [*sources, root / "book" / "requirements.txt"]:
+    for path in [*sorted((root / "src").rglob("*.py")), root / "book" / "requirements.txt"]:
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -90,6 +90,26 @@ def _copy_katex(app: Sphinx, exception: Exception | None) -> None:
         shutil.copy(font, target / "fonts")
 
 
+def without_icons(style: str, used: set[str]) -> str:
+    """Return a style sheet without the rules for icons that are not used: they are a third of the theme's."""
+    rule = re.compile(r'((?:\.fa-[a-z0-9-]+:before,?)+)\{content:"[^"]*"\}')
+
+    def keep(found: re.Match[str]) -> str:
+        return found[0] if used & set(re.findall(r"fa-[a-z0-9-]+", found[1])) else ""
+
+    return rule.sub(keep, style)
+
+
+def _trim_icons(app: Sphinx, exception: Exception | None) -> None:
+    if exception is not None or app.builder.format != "html":
+        return
+    site = Path(app.outdir)
+    texts = [*site.rglob("*.html"), *site.glob("_static/**/*.js"), *site.glob("_static/*.css")]
+    used = {name for path in texts for name in re.findall(r"\bfa-[a-z0-9-]+", path.read_text(encoding="utf-8"))}
+    style = site / "_static" / "styles" / "pydata-sphinx-theme.css"
+    style.write_text(without_icons(style.read_text(encoding="utf-8"), used), encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     # KaTeX's socket file is there a moment before anything listens on it, which fails a build now and then. Its
@@ -102,4 +122,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
         katex.NODEJS_BINARY = str(node)
     app.connect("config-inited", _set_up, priority=100)
     app.connect("build-finished", _copy_katex)
+    app.connect("build-finished", _trim_icons)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -194,9 +194,17 @@ def _draw_pictures(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
             logger.info("myst_nb_plotly: %d figures are without a picture: %s", len(missing), reason)
     if not _interactive(app.builder):
         return []
-    published = Path(app.outdir, "_static", FIGURES)
+    static = Path(app.outdir, "_static")
+    published = static / FIGURES
+    # A page names script and style by their content.
+    scripts_are_new = any(
+        not (static / name).is_file() or (static / name).read_bytes() != (STATIC / name).read_bytes()
+        for name in (SCRIPT, STYLE)
+    )
     changed = {
-        name for name, figure in figures.items() if (pictures.of(figure) is None) == (published / name).is_dir()
+        name
+        for name, figure in figures.items()
+        if scripts_are_new or (pictures.of(figure) is None) == (published / name).is_dir()
     }
     return [page for page in env.found_docs if changed & set(env.metadata[page].get(KEY, {}))]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,9 +12,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from types import ModuleType
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, expect
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
@@ -124,6 +127,7 @@ class Visit:
         """Scroll to every figure, as a reader does, and wait until it is drawn."""
         for figure in self.page.locator(".plotly-figure").all():
             figure.scroll_into_view_if_needed()
+            self.page.mouse.wheel(0, 1)
             expect(figure).to_have_attribute("data-drawn", "yes")
 
 
@@ -140,6 +144,21 @@ def open_page() -> Callable[[Page, str], Visit]:
         return visit
 
     return open_page
+
+
+@pytest.fixture(scope="session")
+def data_of(site: Path) -> Callable[[Locator], dict[str, Any]]:
+    """How to read a figure's data where the site keeps them."""
+
+    def data_of(figure: Locator) -> dict[str, Any]:
+        path = site / "_static" / "plotly-figures" / f"{figure.get_attribute('data-figure')}.js"
+        text = re.search(r"'(\{.*\})'\);$", path.read_text(encoding="utf-8"), re.DOTALL)
+        assert text is not None, path
+        return json.loads(
+            re.sub(r"\\\\|\\'|\\x3c", lambda found: {"\\\\": "\\", "\\'": "'"}.get(found[0], "<"), text[1])
+        )
+
+    return data_of
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,7 @@ SHAPES = """figure => {
 }"""
 
 # Whether the traces of a figure have the values of the frame that its slider names.
-SHOWS_ITS_FRAME = """figure => {
-    const { frames, layout } = JSON.parse(figure.querySelector("script").textContent);
+SHOWS_ITS_FRAME = """([figure, { frames, layout }]) => {
     const slider = figure.querySelector("input[type=range]");
     const [name] = layout.sliders[0].steps[slider.valueAsNumber].args[0];
     const frame = frames.find(frame => frame.name === name);
@@ -42,12 +41,16 @@ def part(page, slider_name):
     return page.locator(".plotly-figure").filter(has=slider), slider
 
 
-def wait_until_it_shows(figure):
-    figure.page.wait_for_function(SHOWS_ITS_FRAME, arg=figure.element_handle())
-    return figure.evaluate(SHAPES)
+@pytest.fixture
+def wait_until_it_shows(data_of):
+    def wait_until_it_shows(figure):
+        figure.page.wait_for_function(SHOWS_ITS_FRAME, arg=[figure.element_handle(), data_of(figure)])
+        return figure.evaluate(SHAPES)
+
+    return wait_until_it_shows
 
 
-def test_the_keyboard_moves_the_activity_from_1_to_100_percent_and_the_words_follow(visit):
+def test_the_keyboard_moves_the_activity_from_1_to_100_percent_and_the_words_follow(visit, wait_until_it_shows):
     figure, slider = part(visit.page, "Activity of the sparse feature")
     slider.focus()
     words = {}
@@ -61,7 +64,7 @@ def test_the_keyboard_moves_the_activity_from_1_to_100_percent_and_the_words_fol
     assert 1 < int(words["ArrowRight"].rstrip("%")) < int(words["ArrowLeft"].rstrip("%")) < 100
 
 
-def test_the_activity_changes_contours_paths_bars_and_losses(visit):
+def test_the_activity_changes_contours_paths_bars_and_losses(visit, wait_until_it_shows):
     figure, slider = part(visit.page, "Activity of the sparse feature")
     seen = []
     for key in ("Home", "End"):
@@ -76,7 +79,7 @@ def test_the_activity_changes_contours_paths_bars_and_losses(visit):
     assert sum(a != b for a, b in zip(rare["bars"], dense["bars"], strict=True)) >= 3
 
 
-def test_no_key_is_lost_however_fast_they_come(visit):
+def test_no_key_is_lost_however_fast_they_come(visit, wait_until_it_shows):
     figure, slider = part(visit.page, "Activity of the sparse feature")
     last = int(slider.get_attribute("max"))
     slider.press("Home")
@@ -88,7 +91,7 @@ def test_no_key_is_lost_however_fast_they_come(visit):
     expect(slider).to_have_value(str(last))
 
 
-def test_the_steps_play_and_pause_and_play_on(visit):
+def test_the_steps_play_and_pause_and_play_on(visit, wait_until_it_shows):
     figure, slider = part(visit.page, re.compile("^Step"))
     slider.press("Home")
     first = wait_until_it_shows(figure)
@@ -110,7 +113,7 @@ def test_the_steps_play_and_pause_and_play_on(visit):
     figure.get_by_role("button", name="Pause").click()
 
 
-def test_the_slider_of_the_steps_says_the_step(visit):
+def test_the_slider_of_the_steps_says_the_step(visit, wait_until_it_shows):
     figure, slider = part(visit.page, re.compile("^Step"))
     slider.press("Home")
     slider.press("ArrowRight")
@@ -118,11 +121,22 @@ def test_the_slider_of_the_steps_says_the_step(visit):
     wait_until_it_shows(figure)
 
 
+def test_the_table_of_the_rates_follows_the_activity(visit, wait_until_it_shows):
+    figure, slider = part(visit.page, "Activity of the sparse feature")
+    numbers = {}
+    for key in ("Home", "End"):
+        slider.press(key)
+        wait_until_it_shows(figure)
+        numbers[key] = figure.locator(".plotly-numbers tbody").inner_text()
+    assert numbers["Home"] != numbers["End"]
+    assert "Adagrad" in numbers["End"]
+
+
 def test_moving_the_figures_breaks_nothing(visit):
     assert visit.problems == []
 
 
-def test_the_demo_works_without_a_server(chromium, open_page, site):
+def test_the_demo_works_without_a_server(chromium, open_page, site, wait_until_it_shows):
     with chromium.new_page() as page:
         visit = open_page(page, (site / "book" / "live_demo.html").as_uri())
         figure, slider = part(page, "Activity of the sparse feature")

@@ -355,6 +355,11 @@ window.mystNbPlotly = (() => {
     }
   }
 
+  /** Loads the pictures for paper, when all else is there: printing waits for none, and the screen may not need them. */
+  function prepareForPaper() {
+    for (const picture of document.querySelectorAll(".plotly-wide.plotly-light")) picture.loading = "eager";
+  }
+
   /** Begins when the page has been read. */
   function begin() {
     const figures = new Map([...document.querySelectorAll(".plotly-figure")].map((element) => [element, new Figure(element)]));
@@ -381,6 +386,7 @@ window.mystNbPlotly = (() => {
     }
   }
 
+  addEventListener("load", () => (window.requestIdleCallback ?? setTimeout)(prepareForPaper));
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
   else begin();
 
