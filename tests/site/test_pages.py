@@ -135,6 +135,6 @@ def test_nothing_fails_and_no_other_host_is_asked(visit):
 
 def test_every_figure_of_a_chapter_is_on_its_page(site, root):
     for chapter in (root / "book").glob("*.md"):
-        figures = chapter.read_text(encoding="utf-8").count("\nmystnb:\n  figure:")
+        figures = chapter.read_text(encoding="utf-8").count("```{code-cell} ipython3\n---\nmystnb:\n  figure:")
         page = (site / "book" / f"{chapter.stem}.html").read_text(encoding="utf-8")
         assert page.count('<div class="plotly-figure"') >= figures, chapter.name
