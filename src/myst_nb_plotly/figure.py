@@ -91,7 +91,7 @@ class Figure:
     @property
     def traces(self) -> list[dict[str, Any]]:
         """The figure's traces."""
-        return self.content.get("data") or []
+        return [trace if isinstance(trace, dict) else {} for trace in self.content.get("data") or []]
 
     @property
     def trace_types(self) -> list[str]:
@@ -274,4 +274,5 @@ def _in_words(value: Any) -> str:
 
 
 def _quoted(text: Any) -> str:
-    return html.escape(str(text))
+    # JSON can hold half a character, a page cannot.
+    return html.escape(str(text).encode(errors="replace").decode())

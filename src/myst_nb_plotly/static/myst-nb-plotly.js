@@ -376,10 +376,11 @@ window.mystNbPlotly = (() => {
     const signs = ["pointermove", "pointerdown", "touchstart", "wheel", "scroll", "keydown", "focusin"];
     /** The reader is there: from now on figures that are near become interactive. */
     const act = () => {
-      for (const sign of signs) removeEventListener(sign, act, true);
+      for (const sign of signs) removeEventListener(sign, act);
       for (const element of figures.keys()) near.observe(element);
     };
-    for (const sign of signs) addEventListener(sign, act, { capture: true, passive: true });
+    // Not while they are captured: a theme that scrolls its own menu is no reader.
+    for (const sign of signs) addEventListener(sign, act, { passive: true });
     for (const element of figures.keys()) {
       // Without a picture there is nothing to see before the drawing.
       if (!element.querySelector(".plotly-picture")) near.observe(element);
