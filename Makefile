@@ -6,7 +6,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # An environment that was left half-made, or whose Python is gone, is of no use.
 $(shell $(BIN)/python -c 'import pip' 2>/dev/null || rm -rf .venv)
 
-.PHONY: book serve test lint lock clean
+# Where a Chromium is that nothing but `make chromium` knows of; it also draws the pictures of the book's figures.
+export BROWSER_PATH ?= $(shell cat .venv/chromium 2>/dev/null)
+
+.PHONY: book serve test bench chromium lint lock clean
 .NOTPARALLEL:
 
 # Sphinx warns about a page only when it reads it: unless the last build went through, everything is read again.
@@ -22,9 +25,18 @@ serve: book
 	@echo "The book is at http://localhost:8000 (Ctrl-C stops it)."
 	@$(BIN)/python -m http.server 8000 --bind localhost --directory _build/html
 
-test: book .venv/test.installed lint
-	$(BIN)/python tests/site/chromium.py
-	$(BIN)/pytest
+# The Chromium first, as the book is built with it. In a make of its own, the variable above is read again.
+test: chromium lint
+	$(MAKE) book
+	BROWSER_PATH="$$(cat .venv/chromium)" $(BIN)/pytest
+
+# How much the pages weigh and how fast figures are, beside Plotly's own ways to show them.
+bench: chromium
+	$(MAKE) book
+	$(BIN)/python tests/site/bench_figures.py
+
+chromium: .venv/test.installed
+	$(BIN)/python tests/site/chromium.py .venv/chromium
 
 lint: .venv/test.installed
 	$(BIN)/ruff check

@@ -38,6 +38,8 @@ SCRIPT = "myst-nb-plotly.js"
 STYLE = "myst-nb-plotly.css"
 # Where a site has its figures' data, their pictures and plotly.js, below _static.
 FIGURES = "plotly-figures"
+# What turns SVG into something that LaTeX can show.
+CONVERTER = "sphinx.ext.imgconverter"
 # Where the environment notes which figures a page has.
 KEY = "plotly_figures"
 
@@ -80,12 +82,14 @@ class PictureForPaper(SphinxPostTransform):
 
     def run(self, **kwargs: Any) -> None:
         """Replace every figure of a page."""
-        if _interactive(self.app.builder):
+        builder = self.app.builder
+        if _interactive(builder):
             return
+        shows_svg = "image/svg+xml" in builder.supported_image_types or CONVERTER in self.app.extensions
         for node in list(self.document.findall(plotly_figure)):
             figure = _read(self.env, node["digest"])
             picture = _pictures(self.app).of(figure)
-            if picture is None:
+            if picture is None or not shows_svg:
                 node.replace_self(nodes.paragraph(text=figure.alt))
             else:
                 path = str(picture / Pictures.FOR_PAPER)

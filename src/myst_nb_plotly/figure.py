@@ -56,9 +56,10 @@ class Figure:
         content = json.loads(json.dumps(content), parse_constant=lambda name: None)
         layout = content.get("layout")
         content["layout"] = layout = layout if isinstance(layout, dict) else {}
-        meta = layout.get("meta")
-        if alt and not (isinstance(meta, dict) and meta.get("alt")):
-            layout["meta"] = {**(meta if isinstance(meta, dict) else {}), "alt": alt}
+        figure = cls(json.dumps(content, separators=(",", ":"), allow_nan=False))
+        if not alt or figure.alt:
+            return figure
+        layout["meta"] = {**figure.meta, "alt": alt}
         return cls(json.dumps(content, separators=(",", ":"), allow_nan=False))
 
     @cached_property

@@ -23,7 +23,7 @@ html_sidebars = {"**": []}
 
 @pytest.fixture(scope="session")
 def notebook():
-    """How to write a notebook that has run: of text, of figures, and of pairs of a figure and its cell's metadata."""
+    """How to write a notebook that has run: of text, figures, and pairs of a figure and its cell's metadata."""
 
     def notebook(*parts):
         cells = []

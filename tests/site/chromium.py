@@ -54,8 +54,8 @@ def browser() -> Iterator[Browser]:
             started.close()
 
 
-def main() -> int:
-    """Make sure that there is a Chromium, and return the exit status."""
+def main(note: str = os.devnull) -> int:
+    """Make sure that there is a Chromium, note its path in a file, and return the exit status."""
     path = find()
     if not path:
         _run(sys.executable, "-m", "playwright", "install", "chromium")
@@ -65,6 +65,7 @@ def main() -> int:
         _run("apt-get", "install", "--yes", "--no-install-recommends", "chromium")
         path = find()
     if path:
+        Path(note).write_text(path, encoding="utf-8")
         print(f"The browser tests use {path}.")
         return 0
     print(
@@ -97,4 +98,4 @@ def _is_root() -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

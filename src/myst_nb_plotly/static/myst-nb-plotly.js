@@ -300,19 +300,20 @@ window.mystNbPlotly = (() => {
         return; // Already said.
       }
       const { method = "restyle", args = [] } = choose(this.layout);
-      if (method === "skip") return;
       const own = structuredClone(args); // Plotly writes into what it is given.
-      const running = Plotly[method](this.target, ...(method === "animate" && calm.matches ? calmed(own) : own));
-      // Plotly rejects an animation, with nothing, when a newer one overtakes it.
-      const done = Promise.resolve(running).catch((error) => error && console.error(error));
       const plays = method === "animate" && !(Array.isArray(own[0]) && own[0].length === 1);
-      if (!plays) await done;
+      if (method !== "skip") {
+        const running = Plotly[method](this.target, ...(method === "animate" && calm.matches ? calmed(own) : own));
+        // Plotly rejects an animation, with nothing, when a newer one overtakes it.
+        const done = Promise.resolve(running).catch((error) => error && console.error(error));
+        if (!plays) await done;
+      }
       this.count();
     }
 
     /** A frame is shown: the sliders that lead to it say so, unless a slider is what led to it. */
     follow(name) {
-      this.count();
+      requestAnimationFrame(() => this.count()); // Plotly says so before it does so.
       if (this.used?.dataset.slider !== undefined) return;
       for (const slider of this.controls?.querySelectorAll("input[data-slider]") ?? []) {
         const steps = visible(this.layout.sliders[slider.dataset.slider].steps);
