@@ -268,7 +268,9 @@ def _in_words(value: Any) -> str:
         return MISSING
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    if value == 0 or 1e-4 <= abs(value) < 1e6:
+    if value == 0:
+        return "0"  # also for -0.0
+    if 1e-4 <= abs(value) < 1e6:
         return f"{float(f'{value:.4g}'):.10g}"
     digits, exponent = f"{value:.3e}".split("e")
     return f"{float(digits):g}e{int(exponent)}"

@@ -136,7 +136,7 @@ FIGURES = {
         [
             go.Bar(name="sizes", y=SIZES),
             go.Bar(name="packed", y=np.array(SIZES)),
-            go.Bar(name="whole", y=[0, -0.0, 7, 123456, 999999, 1000000, 123456789]),
+            go.Bar(name="whole", y=[0, -0.0, 7, 12345, -10.125, 123456, 999999, 1000000, 123450000]),
             go.Bar(name="missing", y=[1, None, None], hovertext=["", "no gradient yet", ""]),
             go.Bar(name="packed missing", y=np.array([1, np.nan, np.inf])),
         ],

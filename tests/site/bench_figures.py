@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -101,7 +101,7 @@ ACT = """() => new Promise(resolve => {
 
 # Step to paint, the same for native slider and plotly's own: from the timeStamp of the key's or the mouse's event
 # (when the browser got it, not when the page came to handle it) to the end of the frame with the last change that
-# the step makes to the traces. Plotly's own slider is drawn in the same SVG: only changes below .cartesianlayer count.
+# the step makes to the traces. Plotly's own slider is in the same SVG: only changes below .cartesianlayer count.
 # A message is posted in every frame and arrives when the frame is through; changes seen until then were in it.
 # What a graphics card or a screen adds after that is not in it.
 WATCH = """figure => {
@@ -143,8 +143,10 @@ class Handler(SimpleHTTPRequestHandler):
         self.send_header("Access-Control-Allow-Origin", "*")
         if path.suffix in TEXT:
             self.send_header("Content-Encoding", "gzip")
-        self.end_headers()
-        self.wfile.write(body)
+        # A browser that is closed in the middle of a page breaks the connection.
+        with suppress(ConnectionError):
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, *args: object) -> None:
         pass

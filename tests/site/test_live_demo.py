@@ -129,7 +129,8 @@ def test_the_table_of_the_rates_follows_the_activity(visit, wait_until_it_shows)
         slider.press(key)
         wait_until_it_shows(figure)
         bars = figure.locator(".plotly-drawing").evaluate(
-            "drawing => drawing.data.filter(trace => trace.type === 'bar').map(({ x, y }) => x[y.indexOf('Adagrad')])"
+            "drawing => drawing.data.filter(trace => trace.type === 'bar')"
+            ".map(({ x, y }) => x[y.indexOf('Adagrad')])"
         )
         expect(cells).to_have_text([str(rate) for rate in bars])
 
