@@ -9,6 +9,7 @@ import json
 import math
 import struct
 from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Context
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ THEMES = ("light", "dark")
 WIDTHS = ("wide", "narrow")
 MISSING = "–"
 
+# Halves go up, as JavaScript rounds them.
+_FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP)
 # Format characters of `struct` for the typed arrays in which plotly.py packs numbers.
 _DTYPES = {"i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "f4": "f", "f8": "d"}
 
@@ -270,9 +273,10 @@ def _in_words(value: Any) -> str:
         return str(value)
     if value == 0:
         return "0"  # also for -0.0
+    rounded = float(_FOUR_DIGITS.create_decimal(value))
     if 1e-4 <= abs(value) < 1e6:
-        return f"{float(f'{value:.4g}'):.10g}"
-    digits, exponent = f"{value:.3e}".split("e")
+        return f"{rounded:.10g}"
+    digits, exponent = f"{rounded:.3e}".split("e")
     return f"{float(digits):g}e{int(exponent)}"
 
 

@@ -167,8 +167,9 @@ def project(build, notebook, tmp_path_factory):
     far = [part for name in FAR for part in (SPACE, bars(3, 4, alt=f"{name}.", title=name))]
     names = [name.replace(" ", "-") for name in FIGURES]
     pages = {
-        "index": "# Page\n\n```{toctree}\nfar\n" + "\n".join(names) + "\n```",
+        "index": "# Page\n\n```{toctree}\nfar\nall\n" + "\n".join(names) + "\n```",
         "far": notebook("# Far", *far),
+        "all": notebook("# All", *(FIGURES[name] for name in ("stock", "slider", "menus", "frames"))),
         **{
             name: notebook(f"# {figure.layout.meta['alt']}", figure)
             for name, figure in zip(names, FIGURES.values(), strict=True)
@@ -258,7 +259,7 @@ def visit(chromium, address):
         page.on("console", lambda message: message.type == "error" and page.problems.append(message.text))
         if before:
             page.add_init_script(before)
-        page.goto(f"{home or address}/{name.replace(' ', '-')}.html", wait_until="networkidle")
+        page.goto(f"{home or address}/{name.replace(' ', '-')}.html")
         return page
 
     yield visit
@@ -312,6 +313,7 @@ SIGNS = {
 @pytest.mark.parametrize("sign", SIGNS.values(), ids=SIGNS)
 def test_nothing_heavy_is_loaded_before_the_reader_acts_and_then_what_is_near(visit, sign):
     page = visit("stock", viewport={"width": 1280, "height": 400})
+    page.wait_for_load_state("networkidle")
     figure = page.locator(".plotly-figure")
     assert heavy(page) == []
     assert seen(figure) == ["wide-light"]
@@ -732,7 +734,6 @@ def test_a_figure_whose_data_is_missing_says_so_keeps_its_picture_and_works_when
 
 @pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "narrow"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["stock", "slider", "menus", "frames"])
 def test_axe_finds_no_fault_with_a_figure_before_and_after_it_is_drawn(
     visit, themed, serve, name, scheme, viewport
 ):
