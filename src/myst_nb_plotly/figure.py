@@ -237,7 +237,7 @@ def _numbers_html(figure: Figure) -> str:
     )
     return (
         '<details class="plotly-numbers"><summary>Show the numbers</summary>'
-        '<div class="plotly-scroll" tabindex="0" role="region" aria-label="The numbers of this figure">'
+        '<div class="plotly-scroll" tabindex="0" role="group" aria-label="The numbers of this figure">'
         f"<table><thead><tr><td></td>{columns}</tr></thead><tbody>{body}</tbody></table></div></details>"
     )
 

@@ -89,6 +89,11 @@ CLOCK = """
     look();
 }""".replace("FIGURE", FIGURE)
 
+# The last thing our page loads by itself are the pictures for paper, when the browser is idle: on a busy machine that
+# is after the network has been.
+ALL_PICTURES = """[...document.querySelectorAll("img.plotly-wide.plotly-light")]
+    .every(image => image.complete && image.naturalWidth)"""
+
 # The reader scrolls to the first figure; ms until it is interactive.
 ACT = """() => new Promise(resolve => {
     const began = performance.now();
@@ -281,6 +286,8 @@ def weigh(chromium: Browser, cdn: str, url: str) -> tuple[Weight, Weight]:
     with opened(chromium, cdn) as (page, session):
         traffic = Traffic(session)
         page.goto(url, wait_until="networkidle")
+        page.wait_for_function(ALL_PICTURES)
+        page.wait_for_timeout(SETTLE)
         at_load = traffic.take()
         page.locator(FIGURE).first.scroll_into_view_if_needed()
         page.mouse.wheel(0, 1)
