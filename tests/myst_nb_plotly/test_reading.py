@@ -603,6 +603,10 @@ def test_on_paper_is_every_figure_also_those_never_scrolled_to(visit, state):
     if "interactive" in state:
         for number in (1, 0):
             drawn(page, number)
+    # They are loaded once the browser has nothing else to do.
+    page.wait_for_function(
+        "[...document.querySelectorAll('.plotly-wide.plotly-light')].every(picture => picture.naturalWidth > 0)"
+    )
     text = printed(page)
     assert [name for name in FAR if text.count(name) != 1] == []
 

@@ -89,8 +89,8 @@ CLOCK = """
     look();
 }""".replace("FIGURE", FIGURE)
 
-# The last thing our page loads by itself are the pictures for paper, when the browser is idle: on a busy machine that
-# is after the network has been.
+# The last thing our page loads by itself are the pictures for paper, when the browser is idle: on a busy machine
+# that is after the network has been.
 ALL_PICTURES = """[...document.querySelectorAll("img.plotly-wide.plotly-light")]
     .every(image => image.complete && image.naturalWidth)"""
 
@@ -234,6 +234,7 @@ def opened(chromium: Browser, cdn: str, network: dict[str, int] | None = None) -
 
     with chromium.new_context(viewport=WINDOW, color_scheme="light") as context:
         page = context.new_page()
+        page.on("console", lambda message: say(message.text) if message.type == "error" else None)
         page.route(lambda url: not url.startswith("http://localhost"), answer)
         session = context.new_cdp_session(page)
         session.send("Network.enable")

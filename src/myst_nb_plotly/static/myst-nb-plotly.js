@@ -313,8 +313,8 @@ window.mystNbPlotly = (() => {
 
     /** A frame is shown: the sliders that lead to it say so, unless a slider is what led to it. */
     follow(name) {
-      requestAnimationFrame(() => this.count()); // Plotly says so before it does so.
       if (this.used?.dataset.slider !== undefined) return;
+      requestAnimationFrame(() => this.count()); // Plotly says so before it does so.
       for (const slider of this.controls?.querySelectorAll("input[data-slider]") ?? []) {
         const steps = visible(this.layout.sliders[slider.dataset.slider].steps);
         const index = steps.findIndex(({ method, args }) => method === "animate" && args?.[0]?.[0] === name);
@@ -342,17 +342,20 @@ window.mystNbPlotly = (() => {
           rows.get(name)[column] = words === MISSING ? trace.hovertext?.[position] || MISSING : words;
         });
       });
-      body.replaceChildren(
-        ...[...rows].map(([name, cells]) => {
-          const row = document.createElement("tr");
+      [...rows].forEach(([name, cells], index) => {
+        const row = body.rows[index] ?? body.insertRow();
+        if (!row.cells.length) {
           const head = document.createElement("th");
           head.scope = "row";
-          head.textContent = name;
           row.append(head);
-          for (const cell of cells) row.insertCell().textContent = cell;
-          return row;
-        }),
-      );
+          for (const _ of cells) row.insertCell();
+        }
+        // Most words stay from step to step, and each that is written costs time.
+        [name, ...cells].forEach((words, column) => {
+          if (row.cells[column].textContent !== words) row.cells[column].textContent = words;
+        });
+      });
+      while (body.rows.length > rows.size) body.deleteRow(-1);
     }
   }
 
