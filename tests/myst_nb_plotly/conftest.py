@@ -67,6 +67,7 @@ def sphinx():
             return json.loads(process.stdout.readline())
 
         yield sphinx
+        process.kill()
 
 
 @pytest.fixture(scope="session")
