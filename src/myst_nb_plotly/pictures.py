@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import signal
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from myst_nb_plotly.figure import Figure, digest
 
-# Seconds for one figure: it takes about a quarter of one, and a machine may be busy.
+# Seconds for a browser to start, to end, or to draw a figure. It takes a fraction, and a machine may be busy.
 PATIENCE = 60
 
 
@@ -68,11 +70,17 @@ class Studio:
     def __init__(self, pictures: Pictures) -> None:
         self.pictures = pictures
         self._runner = asyncio.Runner()
+        self._browser: Any = None
 
     def __enter__(self) -> Studio:
         try:
             from choreographer import Browser
-            from choreographer.errors import BrowserFailedError, ChromeNotFoundError
+            from choreographer.errors import (
+                BrowserClosedError,
+                BrowserFailedError,
+                ChannelClosedError,
+                ChromeNotFoundError,
+            )
         except ImportError:
             raise NoChromiumError("the Python package choreographer is not installed") from None
         self._folder = tempfile.TemporaryDirectory(prefix="plotly-pictures-")
@@ -84,22 +92,35 @@ class Studio:
             encoding="utf-8",
         )
         try:
-            self._browser = self._runner.run(self._open(Browser, page.as_uri()))
-        except (ChromeNotFoundError, BrowserFailedError, TimeoutError) as error:
-            self._runner.close()
-            self._folder.cleanup()
-            raise NoChromiumError(f"{error} (BROWSER_PATH can name a Chromium)") from None
+            self._browser = Browser(headless=True)
+            self._runner.run(self._limited(self._open(page.as_uri())))
+        except (BrowserClosedError, BrowserFailedError, ChannelClosedError, ChromeNotFoundError) as error:
+            self._end()
+            reason = " ".join(map(str, error.args))
+            raise NoChromiumError(f"{reason} (BROWSER_PATH can name a Chromium)") from None
         return self
 
-    async def _open(self, browser_class: Any, address: str) -> Any:
-        browser = browser_class(headless=True)
-        await browser.open()
-        self._tab = await browser.create_tab(address)
-        for _ in range(20 * PATIENCE):
-            if await self._run("typeof mystNbPlotly + typeof Plotly") == "objectobject":
-                return browser
+    async def _open(self, address: str) -> None:
+        await self._browser.open()
+        self._tab = await self._browser.create_tab(address)
+        while await self._run("typeof mystNbPlotly + typeof Plotly") != "objectobject":
             await asyncio.sleep(0.05)
-        raise TimeoutError("the page that draws did not load")
+
+    async def _limited(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for the browser; one that takes too long is killed, and choreographer stops waiting for it."""
+        timer = asyncio.get_running_loop().call_later(PATIENCE, self._kill)
+        try:
+            await work
+        finally:
+            timer.cancel()
+
+    def _kill(self) -> None:
+        process = self._browser.subprocess
+        if hasattr(os, "killpg"):
+            # The process is a wrapper around the browser, and leads a group of both.
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
 
     async def _run(self, expression: str) -> Any:
         settings = {"expression": expression, "awaitPromise": True, "returnByValue": True}
@@ -114,7 +135,8 @@ class Studio:
         try:
             drawn = self._runner.run(self._run(f"mystNbPlotly.pictures({figure.json})"))
         except (RuntimeError, TimeoutError) as error:
-            return str(error) or f"it took longer than {PATIENCE} s"
+            # What follows the first line says where in plotly.js.
+            return str(error).split("\n")[0] or f"it took longer than {PATIENCE} s"
         path = self.pictures.path(figure)
         # All of them or none, also when the build is interrupted here.
         unfinished = path.with_suffix(".unfinished")
@@ -128,6 +150,18 @@ class Studio:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._runner.run(self._browser.close())
+        self._end()
+
+    def _end(self) -> None:
+        if self._browser is not None:
+            self._runner.run(self._close())
         self._runner.close()
         self._folder.cleanup()
+
+    async def _close(self) -> None:
+        await self._limited(self._browser.close())
+        # When the browser ends by itself choreographer is closing it already. Cut off, that would leave a thread
+        # behind that keeps the program from ending.
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=PATIENCE)

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from html import unescape
 from pathlib import Path
 
@@ -335,6 +337,32 @@ def test_a_chromium_that_does_not_start_is_as_none(build, notebook, tmp_path, mo
     built = build(tmp_path, {"index": notebook("# Page", bars(1, 2))})
     assert built.status == 0
     assert "1 figures are without a picture" in built.said
+
+
+# In a program of its own, since what is left running shows when a program is to end.
+OPEN_STUDIO = """
+from pathlib import Path
+import myst_nb_plotly, myst_nb_plotly.pictures as pictures
+
+pictures.PATIENCE = 1
+script = myst_nb_plotly.STATIC / myst_nb_plotly.SCRIPT
+try:
+    with pictures.Studio(pictures.Pictures(Path("pictures"), myst_nb_plotly._full_bundle(), script)):
+        print("There is one.")
+except pictures.NoChromiumError:
+    print("There is none.")
+"""
+
+
+def test_a_chromium_that_never_answers_is_as_none_and_holds_nothing_up(tmp_path, monkeypatch):
+    browser = tmp_path / "browser"
+    browser.write_text("#!/bin/sh\nexec sleep 60\n", encoding="utf-8")
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER_PATH", str(browser))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    command = [sys.executable, "-c", OPEN_STUDIO]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=40)
+    assert done.stdout == "There is none.\n"
 
 
 def test_a_figure_that_plotly_cannot_draw_is_named_and_the_others_are_drawn(build, notebook, tmp_path):
