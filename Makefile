@@ -6,10 +6,12 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # An environment that was left half-made, or whose Python is gone, is of no use.
 $(shell $(BIN)/python -c 'import pip' 2>/dev/null || rm -rf .venv)
 
-# Where a Chromium is that nothing but `make chromium` knows of; it also draws the pictures of the book's figures.
-export BROWSER_PATH ?= $(shell cat .venv/chromium 2>/dev/null)
+# The Chromium of the tests also draws the book's pictures. Only if it is known: an empty name hides any other.
+ifneq ($(wildcard .venv/chromium),)
+export BROWSER_PATH ?= $(shell cat .venv/chromium)
+endif
 
-.PHONY: book serve test bench chromium lint lock clean
+.PHONY: book serve test pytest bench chromium lint lock clean
 .NOTPARALLEL:
 
 # Sphinx warns about a page only when it reads it: unless the last build went through, everything is read again.
@@ -25,15 +27,17 @@ serve: book
 	@echo "The book is at http://localhost:8000 (Ctrl-C stops it)."
 	@$(BIN)/python -m http.server 8000 --bind localhost --directory _build/html
 
-# The Chromium first, as the book is built with it. In a make of its own, the variable above is read again.
+# The Chromium first, as the book is built with it; a make of its own knows of it.
 test: chromium lint
-	$(MAKE) book
-	BROWSER_PATH="$$(cat .venv/chromium)" $(BIN)/pytest
+	$(MAKE) book pytest
 
 # How much the pages weigh and how fast figures are, beside Plotly's own ways to show them.
 bench: chromium
 	$(MAKE) book
 	$(BIN)/python tests/site/bench_figures.py
+
+pytest:
+	$(BIN)/pytest
 
 chromium: .venv/test.installed
 	$(BIN)/python tests/site/chromium.py .venv/chromium

@@ -67,6 +67,15 @@ class PlotlyRenderer:
                 type="myst_nb_plotly",
                 subtype="alt",
             )
+        if figure.asks_for_missing_traces:
+            logger.warning(
+                "layout.meta['table'] of a Plotly figure is %r: it must be True, or positions from 0 to %d",
+                figure.meta["table"],
+                len(figure.traces) - 1,
+                location=(env.docname, data.line),
+                type="myst_nb_plotly",
+                subtype="table",
+            )
         _keep(env, figure)
         return [plotly_figure(digest=figure.digest)]
 
@@ -195,7 +204,9 @@ def _draw_pictures(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
                         )
         except NoChromiumError as reason:
             # Nothing is wrong with the site: its figures are only drawn later, and not at all without JavaScript.
-            logger.info("myst_nb_plotly: %d figures are without a picture: %s", len(missing), reason)
+            logger.info(
+                "myst_nb_plotly: without a picture, %d of %d figures: %s", len(missing), len(figures), reason
+            )
     if not _interactive(app.builder):
         return []
     static = Path(app.outdir, "_static")
@@ -239,17 +250,26 @@ def _publish(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or not _interactive(app.builder):
         return
     target = Path(app.outdir, "_static", FIGURES)
-    shutil.rmtree(target, ignore_errors=True)
     figures, pictures = _figures(app.env), _pictures(app)
-    for name, figure in figures.items():
+    pages = [page for page in app.env.found_docs if app.env.metadata[page].get(KEY)]
+    if pages:
         target.mkdir(parents=True, exist_ok=True)
+    wanted = set()
+    # What stays is never away, so a page that is open while the site is built misses nothing.
+    for bundle in {_bundle(app, page) for page in pages}:
+        wanted.add(target / _published_name(bundle))
+        shutil.copyfile(bundle, target / _published_name(bundle))
+    for name, figure in figures.items():
+        wanted |= {target / f"{name}.js", target / name}
         (target / f"{name}.js").write_text(figure.script, encoding="utf-8")
         picture = pictures.of(figure)
         if picture:
-            shutil.copytree(picture, target / name)
+            shutil.copytree(picture, target / name, dirs_exist_ok=True)
+        else:
+            shutil.rmtree(target / name, ignore_errors=True)
+    for path in set(target.glob("*")) - wanted:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     pictures.forget_all_but(figures.values())
-    for bundle in {_bundle(app, page) for page in app.env.found_docs if app.env.metadata[page].get(KEY)}:
-        shutil.copyfile(bundle, target / _published_name(bundle))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

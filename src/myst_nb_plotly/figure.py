@@ -116,10 +116,18 @@ class Figure:
         text = self.json.replace("\\", "\\\\").replace("'", "\\'").replace("<", "\\x3c")
         return f"mystNbPlotly.receive('{self.digest}', '{text}');\n"
 
+    @property
+    def asks_for_missing_traces(self) -> bool:
+        """Whether the table is to show what is no trace."""
+        asked = self.meta.get("table")
+        if isinstance(asked, bool | None):
+            return False
+        return not (isinstance(asked, list) and all(position in range(len(self.traces)) for position in asked))
+
     def table(self) -> tuple[list[str], list[list[str]]] | None:
         """Return head and rows of a figure's numbers if it asks for them: a row per point, a column per trace."""
         asked = self.meta.get("table")
-        if not asked:
+        if not asked or self.asks_for_missing_traces:
             return None
         chosen = self.traces if asked is True else [self.traces[position] for position in asked]
         rows: dict[str, list[str]] = {}

@@ -223,6 +223,16 @@ def test_the_text_alternative_of_a_cell_is_that_of_its_figure(build, notebook, t
     assert data_of(built, name)["layout"]["meta"] == {"alt": alt}
 
 
+@pytest.mark.parametrize("asked", [[0, 1], [-1], ["0"], "all", {}], ids=str)
+def test_a_table_of_traces_that_are_not_there_is_a_warning_and_no_table(build, notebook, tmp_path, asked):
+    figure = {"data": [{"type": "bar", "y": [1]}], "layout": {"meta": {"alt": "To be seen.", "table": asked}}}
+    built = build(tmp_path, {"index": notebook("# Page", figure)})
+    assert built.status != 0
+    wanted = f"layout.meta['table'] of a Plotly figure is {asked!r}: it must be True, or positions from 0 to 0"
+    assert wanted in built.warned
+    assert "plotly-numbers" not in page_of(built)
+
+
 def test_hostile_and_nearly_empty_figures_are_built_and_have_pictures(build, notebook, tmp_path):
     text = "</script><!-- \u2028\u2029 \" ' \\ <b>θ</b>"
     alt = {"mystnb": {"image": {"alt": "To be seen."}}}
@@ -307,7 +317,7 @@ def test_without_a_chromium_the_site_is_built_and_a_later_build_adds_the_picture
     pages = {"index": notebook("# Page\n\n```{toctree}\nother\n```", bars(1, 2)), "other": "# Other"}
     without = build(tmp_path, pages)
     assert (without.status, without.warned) == (0, "")
-    assert "myst_nb_plotly: 1 figures are without a picture" in without.said
+    assert "myst_nb_plotly: without a picture, 1 of 1 figures: " in without.said
     page = page_of(without)
     assert "<img" not in page
     assert re.search(r"<noscript>.*Bars\..*</noscript>", page)
@@ -336,7 +346,7 @@ def test_a_chromium_that_does_not_start_is_as_none(build, notebook, tmp_path, mo
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     built = build(tmp_path, {"index": notebook("# Page", bars(1, 2))})
     assert built.status == 0
-    assert "1 figures are without a picture" in built.said
+    assert "without a picture, 1 of 1 figures: " in built.said
 
 
 # In a program of its own, since what is left running shows when a program is to end.

@@ -100,6 +100,15 @@ def test_figures_follow_the_dark_switch(visit):
         )
 
 
+def test_the_page_follows_the_system_by_its_script_and_is_light_without(chromium, address):
+    for scheme, script, theme in (("dark", True, "dark"), ("light", True, "light"), ("dark", False, "light")):
+        with chromium.new_context(color_scheme=scheme, java_script_enabled=script) as context:
+            page = context.new_page()
+            page.goto(f"{address}/book/adagrad.html")
+            expect(page.locator("html")).to_have_attribute("data-theme", theme)
+            expect(page.locator(f".plotly-{theme}:visible").first).to_be_attached()
+
+
 def resize(page, width):
     """Change the width of the window, and wait until every figure is as wide as its box, inside the window."""
     page.set_viewport_size({"width": width, "height": 900})

@@ -170,7 +170,7 @@ window.mystNbPlotly = (() => {
 
   /** The arguments of an animation, with less motion for those who want less. */
   function calmed([what, options = {}]) {
-    const slow = (timing) => ({ ...timing, duration: Math.max(timing?.duration ?? 500, SLOW) });
+    const slow = (timing) => ({ ...timing, duration: Math.max(timing?.duration ?? SLOW, SLOW) });
     const frames = Array.isArray(options.frame) ? options.frame.map(slow) : slow(options.frame);
     // A step of a slider is one frame, and that is shown at once.
     const single = Array.isArray(what) && what.length < 2;
@@ -201,13 +201,12 @@ window.mystNbPlotly = (() => {
         this.move(({ sliders }) => visible(sliders[slider].steps)[control.valueAsNumber]);
       } else if (control.matches("button")) {
         const again = control.getAttribute("aria-pressed") === "true";
-        const second = (entry) => again && entry.args2;
         for (const other of this.controls.querySelectorAll(`button[data-menu="${menu}"][aria-pressed]`)) {
           other.setAttribute("aria-pressed", String(other === control));
         }
         this.move(({ updatemenus }) => {
           const entry = updatemenus[menu].buttons[button];
-          if (!second(entry)) return entry;
+          if (!again || !entry.args2) return entry;
           control.setAttribute("aria-pressed", "false");
           return { ...entry, args: entry.args2 };
         });
