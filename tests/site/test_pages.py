@@ -80,10 +80,11 @@ def test_every_figure_has_pictures_of_its_size_and_a_text_alternative_a_number_a
 def test_every_figure_with_bars_of_rates_shows_their_numbers(visit, data_of):
     for figure in visit.page.locator(".plotly-figure").all():
         bars = [trace for trace in data_of(figure)["data"] if trace["type"] == "bar"]
+        if not bars:
+            continue
         rows = figure.locator(".plotly-numbers tbody tr")
-        assert rows.count() == (len(bars[0]["y"]) if bars else 0)
-        for row, label in zip(rows.all(), bars[0]["y"] if bars else [], strict=True):
-            assert row.locator("th").text_content() == label
+        assert rows.locator("th").all_text_contents() == bars[0]["y"]
+        for row in rows.all():
             assert row.locator("td").count() == 2
 
 
