@@ -31,10 +31,12 @@ serve: book
 test: chromium lint
 	$(MAKE) book pytest
 
-# How much the pages weigh and how fast figures are, beside Plotly's own ways to show them.
+# How much the pages weigh, and how fast figures are beside Plotly's own ways to show them, and the live demo beside an
+# empty control.
 bench: chromium
 	$(MAKE) book
 	$(BIN)/python tests/site/bench_figures.py
+	$(BIN)/python tests/site/bench_live_demo.py
 
 pytest:
 	$(BIN)/pytest

@@ -53,7 +53,8 @@ def _git(root: Path, *arguments: str) -> str:
 def cache_key(root: Path) -> str:
     """Return a name for the state of everything, besides itself, that a chapter's output depends on."""
     digest = hashlib.sha256()
-    for path in [*sorted((root / "src").rglob("*.py")), root / "book" / "requirements.txt"]:
+    others = [root / "book" / "requirements.txt", root / "book" / "live_demo" / "presets.json"]
+    for path in [*sorted((root / "src").rglob("*.py")), *others]:
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

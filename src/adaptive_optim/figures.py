@@ -29,7 +29,7 @@ INK = "#74808b"
 TEXT = "#4a5560"
 GRID = "rgba(128,128,128,0.18)"
 CONTOUR_LINE = "rgba(74,111,150,0.35)"
-CONTOUR_FILL = "rgba(74,111,150,0.07)"
+CONTOUR_FILL = "rgba(74,111,150,0.10)"
 LEVELS = 0.01 * 2.5 ** np.arange(8)
 WINDOW = (-1.55, 2.45)
 BAR_KEY = "solid: dense, hatched: sparse"
@@ -78,13 +78,12 @@ def plot_paths(
     named: set[str] = set()
     for number, (title, (loss, runs)) in enumerate(panels.items(), 1):
         axes = _axes(number)
-        for trace in _contours(loss, axes):
-            fig.add_trace(trace)
+        fig.add_trace(_contours(loss, axes))
         for label, run in runs.items():
             name = _name(label, run)
             fig.add_trace(_path(name, run.params, axes, looks[label], in_legend=name not in named))
             named.add(name)
-        fig.add_traces(_marks(loss, runs, axes))
+        fig.add_trace(_marks(loss, runs, axes))
         _set_axis(fig, "x", number, title=coordinates[0], range=window, domain=_column(number, count))
         _set_axis(fig, "y", number, title=coordinates[1], range=window, domain=[0, 1])
         if title:
@@ -425,9 +424,9 @@ def plot_activity_slider(
         paths = [_path(label, run.params, _axes(1), looks[label], in_legend=False) for label, run in here.items()]
         curves = [_loss(label, loss, _axes(3), looks[label]) for label, loss in losses[activity].items()]
         return [
-            *_contours(problem, _axes(1)),
+            _contours(problem, _axes(1)),
             *paths,
-            *_marks(problem, here, _axes(1)),
+            _marks(problem, here, _axes(1)),
             *_bars(here, -1, _axes(2), bottom),
             *curves,
         ]
@@ -509,13 +508,10 @@ def plot_playback(
     looks = dict(zip(runs, _looks(runs), strict=True))
     rates = [run.rates for run in runs.values()]
     bottom = _bottom(rates)
-    still = [
-        *_contours(problem, _axes(1)),
-        *(_path(label, run.params, _axes(1), looks[label], in_legend=False) for label, run in runs.items()),
-        *_marks(problem, {}, _axes(1)),
-    ]
-    for trace in still[len(LEVELS) : len(LEVELS) + len(runs)]:
-        trace.update(opacity=0.25, line={"width": 1.5})
+    paths = [_path(label, run.params, _axes(1), looks[label], in_legend=False) for label, run in runs.items()]
+    for path in paths:
+        path.update(opacity=0.25, line={"width": 1.5})
+    still = [_contours(problem, _axes(1)), *paths, _marks(problem, {}, _axes(1))]
 
     def scene(step: int) -> list[Any]:
         heads = [
@@ -738,27 +734,27 @@ def _name(label: str, run: Descent) -> str:
     return f"{label}, diverged at step {run.diverged_at + 1}" if run.diverged else label
 
 
-def _contours(loss: QuadraticLoss, axes: dict[str, str]) -> list[Any]:
+def _contours(loss: QuadraticLoss, axes: dict[str, str]) -> Any:
     # A level of a quadratic is an ellipse: half-axes sqrt(2 level / curvature) along the eigenvectors.
     curvature, directions = np.linalg.eigh(loss.hessian)
     angle = np.linspace(0, 2 * np.pi, 73)
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     ellipse = circle / np.sqrt(curvature) @ directions.T
-    return [
-        go.Scatter(
-            x=_rounded(loss.minimum[0] + np.sqrt(2 * level) * ellipse[:, 0], 2),
-            y=_rounded(loss.minimum[1] + np.sqrt(2 * level) * ellipse[:, 1], 2),
-            mode="lines",
-            line={"color": CONTOUR_LINE, "width": 1},
-            fill="toself",
-            fillcolor=CONTOUR_FILL,
-            hoverinfo="skip",
-            showlegend=False,
-            name=f"loss {level:.2g} above the minimum",
-            **axes,
-        )
-        for level in LEVELS[::-1]
-    ]
+    levels = loss.minimum + np.sqrt(2 * LEVELS[::-1, None, None]) * ellipse
+    # All levels in one trace, apart at the gaps: a step of a slider takes time for every trace.
+    points = np.pad(levels, ((0, 0), (0, 1), (0, 0)), constant_values=np.nan).reshape(-1, 2)[:-1]
+    return go.Scatter(
+        x=_rounded(points[:, 0], 2),
+        y=_rounded(points[:, 1], 2),
+        mode="lines",
+        line={"color": CONTOUR_LINE, "width": 1},
+        fill="toself",
+        fillcolor=CONTOUR_FILL,
+        hoverinfo="skip",
+        showlegend=False,
+        name="contours of the loss",
+        **axes,
+    )
 
 
 def _path(label: str, params: Array, axes: dict[str, str], look: dict[str, Any], in_legend: bool) -> Any:
@@ -777,34 +773,26 @@ def _path(label: str, params: Array, axes: dict[str, str], look: dict[str, Any],
     )
 
 
-def _marks(loss: QuadraticLoss, runs: Runs, axes: dict[str, str]) -> list[Any]:
+def _marks(loss: QuadraticLoss, runs: Runs, axes: dict[str, str]) -> Any:
+    """Mark the minimum and where each run ends."""
     ends = [run.params[np.isfinite(run.params).all(-1)][-1] for run in runs.values()]
-    heads = go.Scatter(
-        x=_rounded(np.array([end[0] for end in ends]), 3),
-        y=_rounded(np.array([end[1] for end in ends]), 3),
-        text=[f"{_name(label, run)}, ends" for label, run in runs.items()],
+    places = np.array([loss.minimum, *ends])
+    return go.Scatter(
+        x=_rounded(places[:, 0], 3),
+        y=_rounded(places[:, 1], 3),
+        text=["minimum", *(f"{_name(label, run)}, ends" for label, run in runs.items())],
         mode="markers",
         marker={
-            "color": [style(label)["color"] for label in runs],
-            "symbol": ["x" if run.diverged else "circle" for run in runs.values()],
-            "size": 9,
-            "line": {"color": "white", "width": 1},
+            "color": [INK, *(style(label)["color"] for label in runs)],
+            "symbol": ["cross-thin", *("x" if run.diverged else "circle" for run in runs.values())],
+            "size": [14, *(9 for _ in runs)],
+            "line": {"color": [INK, *("white" for _ in runs)], "width": [2, *(1 for _ in runs)]},
         },
         showlegend=False,
+        name="minimum and ends",
         hovertemplate="%{text}<extra></extra>",
         **axes,
     )
-    minimum = go.Scatter(
-        x=[round(float(loss.minimum[0]), 3)],
-        y=[round(float(loss.minimum[1]), 3)],
-        name="minimum",
-        mode="markers",
-        marker={"symbol": "cross-thin", "size": 14, "line": {"color": INK, "width": 2}},
-        showlegend=False,
-        hovertemplate="minimum<extra></extra>",
-        **axes,
-    )
-    return [minimum, heads] if runs else [minimum]
 
 
 def _offer_numbers(fig: go.Figure) -> None:

@@ -174,7 +174,12 @@ class SparseRegression(QuadraticLoss):
             )
 
     @cached_property
-    def _draws(self) -> dict[str, Array]:
+    def draws(self) -> dict[str, Array]:
+        r"""All random numbers of the seed, each ``(num_samples,)``.
+
+        ``dense`` is feature 1, ``sign`` feature 2 where it is active, ``rank`` says which samples become active
+        first as the activity rises, and ``noise`` is added to the targets, times :math:`\sigma`.
+        """
         rng = np.random.default_rng(self.seed)
         return {
             "dense": rng.standard_normal(self.num_samples),
@@ -196,19 +201,19 @@ class SparseRegression(QuadraticLoss):
     @cached_property
     def active(self) -> Any:
         """Whether feature 2 is nonzero in each sample, ``(num_samples,)``."""
-        return self._draws["rank"] < round(self.activity * self.num_samples)
+        return self.draws["rank"] < round(self.activity * self.num_samples)
 
     @cached_property
     def features(self) -> Array:
         """The matrix :math:`X`, ``(num_samples, 2)``."""
-        features = np.stack([self._draws["dense"], self._draws["sign"] * self.active], axis=1)
+        features = np.stack([self.draws["dense"], self.draws["sign"] * self.active], axis=1)
         turned: Array = features @ self._turn.T
         return turned
 
     @cached_property
     def targets(self) -> Array:
         """The vector :math:`y`, ``(num_samples,)``."""
-        return self.features @ self.true_params + self.noise * self._draws["noise"]
+        return self.features @ self.true_params + self.noise * self.draws["noise"]
 
     @cached_property
     def hessian(self) -> Array:
@@ -239,14 +244,19 @@ class SparseRegression(QuadraticLoss):
         """Return the numbers of the samples in the batch of this step, ``(batch_size,)``."""
         return self._sample(np.arange(step * self.batch_size, (step + 1) * self.batch_size))
 
+    def order(self, epoch: int) -> tuple[int, int]:
+        """Return stride and offset of an epoch: visit *i* is to sample ``(i * stride + offset) % num_samples``."""
+        if epoch == 0:
+            return 1, 0
+        draw = np.random.default_rng([self.seed, epoch])
+        return int(draw.choice(self._strides)), int(draw.integers(self.num_samples))
+
     def _sample(self, visit: Any) -> Any:
         """Return which sample each visit goes to, counting visits over all epochs."""
         epoch, turn = np.divmod(visit, self.num_samples)
         stride, offset = np.ones_like(visit), np.zeros_like(visit)
-        for later in np.unique(epoch[epoch > 0]):
-            draw = np.random.default_rng([self.seed, int(later)])
-            stride[epoch == later] = draw.choice(self._strides)
-            offset[epoch == later] = draw.integers(self.num_samples)
+        for each in np.unique(epoch):
+            stride[epoch == each], offset[epoch == each] = self.order(int(each))
         return (turn * stride + offset) % self.num_samples
 
     @cached_property
@@ -260,12 +270,14 @@ class SparseRegression(QuadraticLoss):
 
     def _make_block(self, steps: Any) -> tuple[Array, Array]:
         # The gradient of a batch is linear in the parameters. Written so, no sum over samples is left at each
-        # step, and a run in a batch of runs has the same bits as that run alone.
+        # step, and a run in a batch of runs has the same bits as that run alone. Samples are added one by one in
+        # their own order, so that the same sums in another language have the same bits too.
         visits = steps[:, None] * self.batch_size + np.arange(self.batch_size)
-        samples = self._sample(visits)
+        samples = np.sort(self._sample(visits), axis=1)
         features, targets = self.features[samples], self.targets[samples]
-        hessians = np.einsum("bni,bnj->bij", features, features) / self.batch_size
-        slopes = np.einsum("bni,bn->bi", features, targets) / self.batch_size
+        squares = features[..., :, None] * features[..., None, :]
+        hessians = np.add.accumulate(squares, axis=1)[:, -1] / self.batch_size
+        slopes = np.add.accumulate(features * targets[..., None], axis=1)[:, -1] / self.batch_size
         return hessians, slopes
 
 

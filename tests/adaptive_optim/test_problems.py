@@ -226,7 +226,7 @@ def test_an_activity_without_an_active_sample_is_refused():
 def test_samples_that_do_not_determine_both_weights_are_refused(monkeypatch):
     # No seed is known to draw such samples: both features equal in both.
     draws = {"dense": np.ones(2), "sign": np.ones(2), "rank": np.arange(2), "noise": np.zeros(2)}
-    monkeypatch.setattr(SparseRegression, "_draws", draws)
+    monkeypatch.setattr(SparseRegression, "draws", draws)
     with pytest.raises(ValueError, match="num_samples=2: these samples do not determine both weights"):
         SparseRegression(activity=1.0, num_samples=2)
 

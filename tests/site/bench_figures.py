@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import os
 import re
 import shutil
@@ -23,6 +22,7 @@ from time import monotonic
 from typing import Any
 
 import yaml
+from chromium import browser
 from playwright.sync_api import Browser, Locator, Page, Route
 
 ROOT = Path(__file__).parents[2]
@@ -33,8 +33,8 @@ PLOTLY = Path(str(files("plotly") / "package_data"))
 OURS = "this book"
 STOCK = ("notebook", "notebook_connected")
 # Chapters that are also built with plotly's own renderers, and the name of their first figure.
-CHAPTERS = {"live_demo": "fig-demo-slider", "adagrad": "fig-adagrad-paths"}
-WITH_SLIDER = "live_demo"
+CHAPTERS = {"sparse_gradients": "fig-sparse-one-rate", "adagrad": "fig-adagrad-paths"}
+WITH_SLIDER = "sparse_gradients"
 
 # 1 KB is 1000 bytes.
 KB = 1000
@@ -404,22 +404,21 @@ def slide(chromium: Browser, cdn: str, renderer: str, url: str) -> tuple[list[fl
     """Return the times of single steps of a slider, and the changes painted in a second while it is dragged."""
     with opened(chromium, cdn) as (page, _):
         page.goto(url, wait_until="networkidle")
-        figure = page.locator(FIGURE).first
+        rail = page.locator("input[type=range]" if renderer == OURS else ".slider-rail-touch-rect").first
+        figure = page.locator(FIGURE).filter(has=rail).first
         figure.scroll_into_view_if_needed()
         page.mouse.wheel(0, 1)
         figure.locator(".cartesianlayer .trace").first.wait_for(state="attached")
-        native = figure.locator("input[type=range]")
         if renderer == OURS:
-            page.locator(".plotly-figure[data-drawn]").first.wait_for()
-            rail, steps = native, int(native.get_attribute("max") or 0) + 1
+            page.locator(".plotly-figure[data-drawn]").filter(has=rail).first.wait_for()
+            steps = int(rail.get_attribute("max") or 0) + 1
         else:
-            rail = figure.locator(".slider-rail-touch-rect")
             steps = figure.evaluate("figure => figure.layout.sliders[0].steps.length")
         where = places(rail, steps)
         figure.evaluate(WATCH)
         order = there_and_back(steps) * SWEEPS
         if renderer == OURS:
-            native.press("Home")
+            rail.press("Home")
             keys = ["ArrowRight" if now > before else "ArrowLeft" for before, now in pairwise([0, *order])]
             page.wait_for_timeout(SETTLE)
             acts = [partial(page.keyboard.press, key) for key in keys]
@@ -431,7 +430,7 @@ def slide(chromium: Browser, cdn: str, renderer: str, url: str) -> tuple[list[fl
             acts = [partial(page.mouse.move, *where[position]) for position in order]
         single = [step_time(page, act) for act in acts]
         page.mouse.up()
-        return single, drag(page, where, int(native.input_value()) if renderer == OURS else 0)
+        return single, drag(page, where, int(rail.input_value()) if renderer == OURS else 0)
 
 
 def drag(page: Page, where: list[tuple[float, float]], begin: int) -> float:
@@ -471,23 +470,13 @@ def table(title: str, head: list[str], rows: list[list[str]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), flush=True)
 
 
-def start_chromium() -> Any:
-    """Return the browser that the browser tests use."""
-    spec = importlib.util.spec_from_file_location("chromium", Path(__file__).with_name("chromium.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.browser()
-
-
 def main() -> int:
     """Print everything; 1 if a page is too heavy. Times are only reported: they depend on the machine."""
     sites = {OURS: SITE} | {renderer: build_stock(renderer) for renderer in STOCK}
     with ExitStack() as stack:
         homes = {renderer: stack.enter_context(served(site)) for renderer, site in sites.items()}
         cdn = stack.enter_context(served(PLOTLY))
-        chromium = stack.enter_context(start_chromium())
+        chromium = stack.enter_context(browser())
         say("weighing ...")
         weights(chromium, cdn, homes)
         good = limits(chromium, cdn, homes[OURS])

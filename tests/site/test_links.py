@@ -1,5 +1,6 @@
 """Where the links of the built pages lead."""
 
+import json
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -27,8 +28,12 @@ class Links(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def links(site, page_names):
-    return {name: Links(site / name) for name in page_names}
+def links(site, page_names, root):
+    links = {name: Links(site / name) for name in page_names}
+    # A preset is no place on the page, but its script knows it.
+    presets = json.loads((root / "book" / "live_demo" / "presets.json").read_text(encoding="utf-8"))
+    links["book/live_demo.html"].anchors |= {f"preset={name}" for name in presets}
+    return links
 
 
 def test_every_internal_link_leads_to_a_file_and_an_anchor(site, links):

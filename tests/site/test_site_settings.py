@@ -102,6 +102,7 @@ def project(tmp_path):
     write(tmp_path, "book/requirements.txt", "numpy==2.0\n")
     write(tmp_path, "src/package/__init__.py", "")
     write(tmp_path, "src/package/rule.py", "rate = 0.1\n")
+    write(tmp_path, "book/live_demo/presets.json", "{}")
     write(tmp_path, "book/chapter.md", "# Chapter\n")
     return tmp_path
 
@@ -112,6 +113,7 @@ def project(tmp_path):
         ("src/package/rule.py", "rate = 0.2\n"),
         ("src/package/another.py", ""),
         ("book/requirements.txt", "numpy==2.1\n"),
+        ("book/live_demo/presets.json", '{"rare": {}}'),
     ],
 )
 def test_executed_pages_are_forgotten_when_what_they_ran_on_changes(site_settings, project, name, text):
