@@ -11,8 +11,10 @@ from adaptive_optim.figures import (
     plot_rates,
     plot_seeds,
 )
+from adaptive_optim.intervals import median_interval, share_interval
 from adaptive_optim.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, Momentum, Optimizer, RMSProp, Step
 from adaptive_optim.problems import ProblemStack, Quadratic, SparseRegression
+from adaptive_optim.sweeps import Tuned, sweep, tune
 
 __all__ = [
     "OPTIMIZERS",
@@ -27,6 +29,8 @@ __all__ = [
     "RMSProp",
     "SparseRegression",
     "Step",
+    "Tuned",
+    "median_interval",
     "minimize",
     "plot_activity_slider",
     "plot_bands",
@@ -36,4 +40,7 @@ __all__ = [
     "plot_rate_bars",
     "plot_rates",
     "plot_seeds",
+    "share_interval",
+    "sweep",
+    "tune",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
+from itertools import count
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -49,8 +50,8 @@ def minimize(
 
     .. math:: \theta_{t+1} = \theta_t - \eta_t \odot d_t
 
-    where the optimizer gives the rate :math:`\eta_t` and the direction :math:`d_t`. This is the only place in
-    the package where parameters change, so the recorded rate is the number that the update used.
+    where the optimizer gives the rate :math:`\eta_t` and the direction :math:`d_t`. The package has one line in
+    which parameters change, so the recorded rate is the number that the update used.
 
     Parameters
     ----------
@@ -98,42 +99,73 @@ def minimize(
            [0.081,   nan]])
     """
     current = _as_start(params)
-    try:
-        whole = operator.index(num_steps)
-    except TypeError:
-        whole = 0
-    if whole < 1:
-        raise ValueError(f"num_steps={num_steps!r}: must be a whole number of at least 1")
-    num_steps = whole
-    if not is_dataclass(optimizer) or isinstance(optimizer, type):
-        raise ValueError(f"optimizer={optimizer!r}: must be an optimizer, for instance SGD(0.1)")
+    num_steps = whole_number("num_steps", num_steps)
+    check_optimizer(optimizer)
     optimizer = _in_precision_of(current, optimizer)
 
     path = np.full((num_steps + 1, *current.shape), np.nan, current.dtype)
     rates = np.full((num_steps, *current.shape), np.nan, current.dtype)
     grads = np.full((num_steps, *current.shape), np.nan, current.dtype)
     diverged_at = np.full(current.shape[:-1], -1)
-    state = optimizer.init(current)
     path[0] = current
+
+    def checked_gradient(params: Array, step: int) -> Array:
+        return _checked(gradient(params, step), params, step)
 
     # Overflow is not an error here but a result, reported as divergence.
     with np.errstate(all="ignore"):
-        for step in range(num_steps):
-            grads[step] = grad = _checked(gradient(current, step), current, step)
-            state, rate, direction = optimizer.step(state, grad)
-            current = current - rate * direction
-
-            sound = np.isfinite(current * current) & (rate > 0)
+        for step, (grad, rate, params) in zip(
+            range(num_steps), descend(optimizer, checked_gradient, current), strict=False
+        ):
+            lost = diverged_at >= 0
+            grads[step], rates[step], path[step + 1] = grad, rate, params
+            grads[step, lost] = np.nan
+            sound = is_sound(params, rate)
             if not sound.all():
-                lost = ~sound.all(axis=-1)
-                diverged_at = np.where(lost & (diverged_at < 0), step, diverged_at)
-                current = np.where(lost[..., None], np.nan, current)
-                rate = np.where(lost[..., None], np.nan, rate)
-            path[step + 1], rates[step] = current, rate
-            if (diverged_at >= 0).all():
+                diverged_at = np.where(~sound.all(axis=-1) & ~lost, step, diverged_at)
+                lost = diverged_at >= 0
+            rates[step, lost] = path[step + 1, lost] = np.nan
+            if lost.all():
                 break
     rates[~np.logical_or.accumulate(grads != 0)] = np.nan
     return Descent(optimizer, path, rates, grads, diverged_at[()])
+
+
+def descend(
+    optimizer: Optimizer, gradient: Callable[[Array, int], Array], params: Array
+) -> Iterator[tuple[Array, Array, Array]]:
+    """Take step after step: yield gradient, rate and new parameters, without end and without any check.
+
+    All that shares the settings' shape may have any, as everything here is done number by number.
+    """
+    state = optimizer.init(params)
+    for step in count():
+        grad = gradient(params, step)
+        state, rate, direction = optimizer.step(state, grad)
+        params = params - rate * direction
+        yield grad, rate, params
+
+
+def is_sound(params: Array, rate: Array) -> Any:
+    """Return where a step has left the parameters' squares finite and the rate above 0."""
+    return np.isfinite(params * params) & (rate > 0)
+
+
+def whole_number(name: str, value: Any) -> int:
+    """Return a number of things, at least 1."""
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        whole = 0
+    if whole < 1:
+        raise ValueError(f"{name}={value!r}: must be a whole number of at least 1")
+    return whole
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Refuse what is no optimizer."""
+    if not is_dataclass(optimizer) or isinstance(optimizer, type):
+        raise ValueError(f"optimizer={optimizer!r}: must be an optimizer, for instance SGD(0.1)")
 
 
 def _checked(grad: ArrayLike, params: Array, step: int) -> Array:

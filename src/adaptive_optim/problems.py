@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
+from math import prod
 from numbers import Integral, Real
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -30,7 +33,8 @@ class QuadraticLoss:
 
     def full_gradient(self, params: ArrayLike, step: int = 0) -> Array:
         """Return the gradient of the loss, of the shape of ``params``; the same at every step."""
-        return _linear(self.hessian, np.asarray(params) - self.minimum)
+        away = np.moveaxis(np.asarray(params) - self.minimum, -1, 0)
+        return np.moveaxis(_linear(_leading(self.hessian), away), 0, -1)
 
     @property
     def condition_number(self) -> Any:
@@ -236,9 +240,7 @@ class SparseRegression(QuadraticLoss):
 
     def gradient(self, params: ArrayLike, step: int) -> Array:
         """Return the gradient on the batch of this step, of the shape of ``params``, ``(..., 2)``."""
-        hessian, slope = _batch_terms(self, step)
-        grad: Array = _linear(hessian, np.asarray(params)) - slope
-        return grad
+        return np.moveaxis(batch_gradient(self, np.moveaxis(np.asarray(params), -1, 0), step), 0, -1)
 
     def batch(self, step: int) -> Any:
         """Return the numbers of the samples in the batch of this step, ``(batch_size,)``."""
@@ -276,9 +278,10 @@ class SparseRegression(QuadraticLoss):
         samples = np.sort(self._sample(visits), axis=1)
         features, targets = self.features[samples], self.targets[samples]
         squares = features[..., :, None] * features[..., None, :]
-        hessians = np.add.accumulate(squares, axis=1)[:, -1] / self.batch_size
-        slopes = np.add.accumulate(features * targets[..., None], axis=1)[:, -1] / self.batch_size
-        return hessians, slopes
+        products = features * targets[..., None]
+        if self.batch_size > 1:
+            squares, products = np.add.accumulate(squares, axis=1), np.add.accumulate(products, axis=1)
+        return squares[:, -1] / self.batch_size, products[:, -1] / self.batch_size
 
 
 @dataclass(frozen=True)
@@ -289,11 +292,14 @@ class ProblemStack(QuadraticLoss):
     ----------
     problems : sequence of SparseRegression
         At least one, all with the same ``num_samples`` and ``batch_size``.
+    axes : mapping of str to sequence, optional
+        Names and values of axes whose product the problems are, the last one changing fastest.
+        :meth:`grid` makes both. One axis, ``problem``, if left out.
 
     Raises
     ------
     ValueError
-        If there is no problem, or if their batches do not match.
+        If there is no problem, their batches do not match, or there are not as many as the axes say.
 
     Examples
     --------
@@ -304,11 +310,63 @@ class ProblemStack(QuadraticLoss):
     """
 
     problems: Sequence[SparseRegression]
+    axes: Mapping[str, Sequence[Any]] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "problems", tuple(self.problems))
         shapes = {(problem.num_samples, problem.batch_size) for problem in self.problems}
         if len(shapes) != 1:
             raise ValueError(f"problems: have (num_samples, batch_size) {sorted(shapes)}, must be one pair for all")
+        axes = self.axes or {"problem": range(len(self.problems))}
+        lengths = [len(values) for values in axes.values()]
+        if prod(lengths) != len(self.problems):
+            raise ValueError(
+                f"axes: have lengths {lengths}, their product must be the {len(self.problems)} problems"
+            )
+        object.__setattr__(self, "axes", axes)
+
+    @classmethod
+    def grid(cls, **settings: Any) -> ProblemStack:
+        """Return a problem for every combination of settings.
+
+        Parameters
+        ----------
+        **settings
+            Settings of :class:`SparseRegression`. Those that are sequences become axes, in the order given: the
+            last one changes fastest.
+
+        Returns
+        -------
+        ProblemStack
+            Its ``axes`` have the names and values of the sequences.
+
+        Raises
+        ------
+        ValueError
+            If a sequence is empty or has a value twice, or a setting is unknown or out of range.
+
+        Examples
+        --------
+        >>> stack = ProblemStack.grid(activity=[0.05, 0.5], seed=range(64), noise=0.0)
+        >>> len(stack.problems), {name: len(values) for name, values in stack.axes.items()}
+        (128, {'activity': 2, 'seed': 64})
+        """
+        unknown = set(settings) - set(SparseRegression.__dataclass_fields__)
+        if unknown:
+            known = ", ".join(SparseRegression.__dataclass_fields__)
+            raise ValueError(f"{sorted(unknown)[0]}: is no setting of SparseRegression, must be one of {known}")
+        axes = {name: list(values) for name, values in settings.items() if np.ndim(values)}
+        for name, values in axes.items():
+            if not values or len(set(values)) < len(values):
+                raise ValueError(f"{name}={values!r}: must be at least one value, and each once")
+        single = {name: value for name, value in settings.items() if name not in axes}
+        return cls(
+            [
+                SparseRegression(**single, **dict(zip(axes, values, strict=True)))
+                for values in product(*axes.values())
+            ],
+            axes,
+        )
 
     @cached_property
     def hessian(self) -> Array:
@@ -322,9 +380,7 @@ class ProblemStack(QuadraticLoss):
 
     def gradient(self, params: ArrayLike, step: int) -> Array:
         """Return the gradient on each problem's batch of this step, of the shape of ``params``."""
-        hessian, slope = _batch_terms(self, step)
-        grad: Array = _linear(hessian, np.asarray(params)) - slope
-        return grad
+        return np.moveaxis(batch_gradient(self, np.moveaxis(np.asarray(params), -1, 0), step), 0, -1)
 
     @cached_property
     def _blocks(self) -> dict[int, tuple[Array, Array]]:
@@ -332,30 +388,51 @@ class ProblemStack(QuadraticLoss):
 
     def _make_block(self, steps: Any) -> tuple[Array, Array]:
         hessians, slopes = zip(*(problem._make_block(steps) for problem in self.problems), strict=True)
-        return np.stack(hessians, axis=1), np.stack(slopes, axis=1)
+        # As many runs need them: the problems side by side.
+        return np.ascontiguousarray(np.stack(hessians, axis=-1)), np.ascontiguousarray(np.stack(slopes, axis=-1))
 
 
 STEPS_IN_A_BLOCK, BLOCKS_KEPT = 200, 8
+_making_block = Lock()  # Threads share problems.
 
 
 def _batch_terms(problem: SparseRegression | ProblemStack, step: int) -> tuple[Array, Array]:
     """Return the Hessian and the constant part of a batch's gradient, made for many steps at once and kept."""
     block, row = divmod(step, STEPS_IN_A_BLOCK)
-    if block not in problem._blocks:
-        while len(problem._blocks) >= BLOCKS_KEPT:
-            del problem._blocks[next(iter(problem._blocks))]
-        steps = np.arange(block * STEPS_IN_A_BLOCK, (block + 1) * STEPS_IN_A_BLOCK)
-        problem._blocks[block] = problem._make_block(steps)
-    hessians, slopes = problem._blocks[block]
+    with _making_block:
+        if block not in problem._blocks:
+            while len(problem._blocks) >= BLOCKS_KEPT:
+                del problem._blocks[next(iter(problem._blocks))]
+            steps = np.arange(block * STEPS_IN_A_BLOCK, (block + 1) * STEPS_IN_A_BLOCK)
+            problem._blocks[block] = problem._make_block(steps)
+        hessians, slopes = problem._blocks[block]
     return hessians[row], slopes[row]
 
 
+def batch_gradient(problem: SparseRegression | ProblemStack, params: Array, step: int) -> Array:
+    """Return the gradient on the batch of a step, with the coordinates as first axis instead of last.
+
+    Parameters are ``(2, ...)`` of one problem, or ``(2, ..., problems)``. So each coordinate's numbers lie side by
+    side, which is what makes many runs fast.
+    """
+    hessian, slope = _batch_terms(problem, step)
+    grad = _linear(hessian, params)
+    grad -= slope.reshape(2, *(1,) * (params.ndim - slope.ndim), *slope.shape[1:])
+    return grad
+
+
+def _leading(hessian: Array) -> Array:
+    """Put the two axes of a Hessian before all others."""
+    return np.moveaxis(hessian, (-2, -1), (0, 1))
+
+
 def _linear(matrix: Array, params: Array) -> Array:
+    """Multiply ``(2, 2, ...)`` by ``(2, ...)``, whose last axes match."""
     # Written out, because a matrix product may round differently for one run and for many.
-    x, y = params[..., 0], params[..., 1]
-    return np.stack(
-        [matrix[..., 0, 0] * x + matrix[..., 0, 1] * y, matrix[..., 1, 0] * x + matrix[..., 1, 1] * y], axis=-1
-    )
+    matrix = matrix.reshape(2, 2, *(1,) * (params.ndim + 1 - matrix.ndim), *matrix.shape[2:])
+    products = matrix * params
+    result: Array = products[:, 0] + products[:, 1]
+    return result
 
 
 def _check(problem: Any, name: str, allowed: str, is_allowed: Any, whole: bool = False) -> None:

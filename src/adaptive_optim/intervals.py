@@ -1,0 +1,113 @@
+"""How sure a number from some seeds is: intervals that hold the true number with a given confidence."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import comb
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def median_interval(samples: ArrayLike, axis: int = -1, confidence: float = 0.95) -> tuple[Any, Any]:
+    r"""Return an interval for the median of what samples were drawn from.
+
+    .. math:: P(x_{(k)} \le \text{median} \le x_{(n+1-k)}) = 1 - 2\, P(B < k) \ge \text{confidence}
+
+    where :math:`x_{(k)}` is the *k*-th smallest of *n* samples and :math:`B` the number of heads in *n* fair
+    tosses. It assumes nothing of the distribution; infinite samples are as good as any.
+
+    Parameters
+    ----------
+    samples : array_like
+        Independent draws along ``axis``, without ``nan``.
+    axis : int, default -1
+        Which axis has the draws.
+    confidence : float, default 0.95
+        Probability, between 0 and 1, that the interval holds the median, at least.
+
+    Returns
+    -------
+    low, high : ndarray
+        Ends of the interval, without that axis.
+
+    Raises
+    ------
+    ValueError
+        If there are too few samples for this confidence (fewer than 6 for 0.95), or one is ``nan``.
+
+    References
+    ----------
+    Hahn and Meeker (1991), "Statistical Intervals", section 5.2.
+
+    Examples
+    --------
+    >>> median_interval(range(1, 101))
+    (np.int64(40), np.int64(61))
+    """
+    samples = np.sort(np.asarray(samples), axis=axis)
+    _check_confidence(confidence)
+    count = samples.shape[axis]
+    if np.isnan(samples).any():
+        raise ValueError("samples: one is nan, must be numbers")
+    below, k = 1, 0  # ways to get fewer than k + 1 heads
+    while 2 * below <= Fraction(1 - confidence) * 2**count:
+        k += 1
+        below += comb(count, k)
+    if not k:
+        raise ValueError(f"samples: are {count}, too few for confidence={confidence!r}")
+    return samples.take(k - 1, axis), samples.take(count - k, axis)
+
+
+def share_interval(successes: ArrayLike, trials: ArrayLike, confidence: float = 0.95) -> tuple[Any, Any]:
+    r"""Return an interval for the probability of something that happened in some of several trials.
+
+    .. math::
+
+        \frac{\hat p + z^2/2n \pm z \sqrt{\hat p (1 - \hat p)/n + z^2/4n^2}}{1 + z^2/n},
+        \qquad \hat p = \frac{\text{successes}}{n}
+
+    Parameters
+    ----------
+    successes, trials : array_like
+        How often it happened, and :math:`n`, in how many independent trials. 0 trials give 0 to 1.
+    confidence : float, default 0.95
+        Probability, between 0 and 1, that the interval holds the true one, on average over the true ones.
+
+    Returns
+    -------
+    low, high : ndarray
+        Ends of the interval, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If there are more successes than trials, or negative ones.
+
+    References
+    ----------
+    Wilson (1927), "Probable inference, the law of succession, and statistical inference".
+
+    Examples
+    --------
+    >>> low, high = share_interval(192, 256)
+    >>> low.round(3), high.round(3)
+    (np.float64(0.694), np.float64(0.799))
+    """
+    successes, trials = np.asarray(successes, float), np.asarray(trials, float)
+    _check_confidence(confidence)
+    if not np.all((successes >= 0) & (successes <= trials)):
+        raise ValueError(f"successes={successes!r}: must be from 0 to trials={trials!r}")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    n = np.maximum(trials, 1e-300)  # none: anything may be true
+    middle = successes + z**2 / 2
+    half = z * np.sqrt(successes * (trials - successes) / n + z**2 / 4)
+    low, high = (middle - half) / (trials + z**2), (middle + half) / (trials + z**2)
+    return np.clip(low, 0, 1), np.clip(high, 0, 1)
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence={confidence!r}: must be between 0 and 1")
