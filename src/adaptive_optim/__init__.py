@@ -5,13 +5,14 @@ from adaptive_optim.figures import (
     plot_activity_slider,
     plot_bands,
     plot_curves,
+    plot_leaders,
     plot_paths,
     plot_playback,
     plot_rate_bars,
     plot_rates,
     plot_seeds,
 )
-from adaptive_optim.intervals import median_interval, share_interval
+from adaptive_optim.intervals import Leader, leader, median_interval, share_interval
 from adaptive_optim.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, Momentum, Optimizer, RMSProp, Step
 from adaptive_optim.problems import ProblemStack, Quadratic, SparseRegression
 from adaptive_optim.sweeps import Tuned, sweep, tune
@@ -22,6 +23,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "Descent",
+    "Leader",
     "Momentum",
     "Optimizer",
     "ProblemStack",
@@ -30,11 +32,13 @@ __all__ = [
     "SparseRegression",
     "Step",
     "Tuned",
+    "leader",
     "median_interval",
     "minimize",
     "plot_activity_slider",
     "plot_bands",
     "plot_curves",
+    "plot_leaders",
     "plot_paths",
     "plot_playback",
     "plot_rate_bars",

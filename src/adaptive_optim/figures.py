@@ -15,6 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from adaptive_optim.descent import Descent
+from adaptive_optim.intervals import Leader
 from adaptive_optim.optimizers import OPTIMIZERS, Array
 from adaptive_optim.problems import QuadraticLoss, SparseRegression
 
@@ -374,6 +375,94 @@ def plot_seeds(samples: Mapping[str, Any], *, alt: str, x_title: str, log_x: boo
         range=[-0.6, len(samples) - 0.4],
     )
     fig.update_layout(showlegend=False)
+    return fig
+
+
+def plot_leaders(
+    x: Any,
+    y: Any,
+    panels: Mapping[str, Leader],
+    labels: Sequence[str],
+    *,
+    alt: str,
+    x_title: str,
+    y_title: str,
+) -> go.Figure:
+    """Draw a map of who is first most often: a colour for who, pale where the runner-up may be as good.
+
+    Parameters
+    ----------
+    x, y : array_like
+        Where the columns and rows of the map stand, evenly spaced on log scales.
+    panels : mapping of str to Leader
+        Title and result of each map, ``(len(y), len(x))``, one under the other.
+    labels : sequence of str
+        Whom the leaders' indices mean. A label that begins with an optimizer's name gets its colour.
+    alt : str
+        What is to be seen, for readers who do not see it.
+    x_title, y_title : str
+        Axis titles, with units.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    fig = _figure(alt, height=90 + 150 * len(panels))
+    colors = [style(label)["color"] for label in labels]
+    # Places, not values: cells are alike in size, whatever they stand for.
+    columns, rows = np.arange(len(x)), np.arange(len(y))
+    decades = [i for i, exponent in enumerate(np.log10(x)) if abs(exponent - round(exponent)) < 0.02]
+    tall = 1 / len(panels)
+    for number, (title, found) in enumerate(panels.items(), 1):
+        axes = _axes(number)
+        for i, (label, color) in enumerate(zip(labels, colors, strict=True)):
+            for sure, alpha in ((True, 1.0), (False, 0.35)):
+                mine = (found.index == i) & (found.is_sure == sure)
+                fig.add_trace(
+                    go.Heatmap(
+                        x=columns.tolist(),
+                        y=rows.tolist(),
+                        z=np.where(mine, 1.0, np.nan).tolist(),
+                        text=np.char.mod("%.0f%%", 100 * found.share).tolist(),
+                        colorscale=[[0, _faded(color, alpha)], [1, _faded(color, alpha)]],
+                        zmin=0,
+                        zmax=1,
+                        showscale=False,
+                        xgap=1,
+                        ygap=1,
+                        name=label,
+                        hovertemplate=f"{label}: first on %{{text}} of the seeds<extra></extra>",
+                        hoverongaps=False,
+                        **axes,
+                    )
+                )
+        top = 1 - (number - 1) * tall
+        last = number == len(panels)
+        _set_axis(
+            fig,
+            "x",
+            number,
+            title=x_title if last else "",
+            tickvals=decades,
+            ticktext=[_plain(float(x[i])) for i in decades],
+            showgrid=False,
+        )
+        _set_axis(
+            fig,
+            "y",
+            number,
+            title=y_title,
+            domain=[round(top - 0.7 * tall, 4), round(top - 0.05 * tall, 4)],
+            tickvals=rows.tolist(),
+            ticktext=[_plain(float(value)) for value in y],
+            showgrid=False,
+        )
+        _headline(fig, title, number)
+    for label, color in zip(labels, colors, strict=True):
+        look = {"symbol": "square", "size": 11, "color": color}
+        fig.add_trace(go.Scatter(x=[None], y=[None], name=label, mode="markers", marker=look, hoverinfo="skip"))
+    _legend_above(fig)
+    fig.layout.legend.y = 1.02
     return fig
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import comb
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -106,6 +106,53 @@ def share_interval(successes: ArrayLike, trials: ArrayLike, confidence: float = 
     half = z * np.sqrt(successes * (trials - successes) / n + z**2 / 4)
     low, high = (middle - half) / (trials + z**2), (middle + half) / (trials + z**2)
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
+
+
+class Leader(NamedTuple):
+    """Who was first most often."""
+
+    index: Any
+    """Position along the axis of the contestants, -1 if nobody was ever first."""
+    share: Any
+    """In which share of the trials, from 0 to 1."""
+    is_sure: Any
+    """Whether the runner-up is ruled out: of the trials one of the two won, most are surely the leader's."""
+
+
+def leader(firsts: ArrayLike, trials: int, confidence: float = 0.95) -> Leader:
+    """Return who of several was first most often, and whether that is sure.
+
+    Parameters
+    ----------
+    firsts : array_like
+        How often each was first, ``(contestants, ...)``, at least two. A tie counts for all who share it.
+    trials : int
+        Number of trials.
+    confidence : float, default 0.95
+        Of :func:`share_interval` for the leader's part of the trials that leader or runner-up won. It is the
+        confidence of one such comparison: of many, some are wrong.
+
+    Returns
+    -------
+    Leader
+        Each ``(...)``.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two contestants, or someone was first more often than there were trials.
+
+    Examples
+    --------
+    >>> leader([[200, 70, 0], [50, 66, 0]], trials=256).is_sure
+    array([ True, False, False])
+    """
+    firsts = np.asarray(firsts)
+    if firsts.ndim < 1 or len(firsts) < 2 or np.any((firsts < 0) | (firsts > trials)):
+        raise ValueError(f"firsts={firsts!r}: must be of at least two, from 0 to trials={trials}")
+    runner_up, most = np.sort(firsts, axis=0)[-2:]
+    low, _ = share_interval(most, most + runner_up, confidence)
+    return Leader(np.where(most > 0, firsts.argmax(axis=0), -1), most / trials, low > 0.5)
 
 
 def _check_confidence(confidence: float) -> None:

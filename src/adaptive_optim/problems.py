@@ -270,18 +270,31 @@ class SparseRegression(QuadraticLoss):
     def _blocks(self) -> dict[int, tuple[Array, Array]]:
         return {}
 
-    def _make_block(self, steps: Any) -> tuple[Array, Array]:
+    def _samples(self, steps: Any) -> Any:
+        """Return the samples in the batch of each step, in their own order, ``(steps, batch_size)``."""
+        visits = steps[:, None] * self.batch_size + np.arange(self.batch_size)
+        return np.sort(self._sample(visits), axis=1)
+
+    @cached_property
+    def _products(self) -> Array:
+        """What each sample adds to the terms of a gradient, ``(num_samples, 5)``."""
+        (x1, x2), y = self.features.T, self.targets
+        return np.stack([x1 * x1, x1 * x2, x2 * x2, x1 * y, x2 * y], axis=-1)
+
+    def _block(self, steps: Any) -> tuple[Array, Array]:
+        hessians, slopes = self._make_block(self._samples(steps))
+        return np.ascontiguousarray(np.moveaxis(hessians, -1, 0)), np.ascontiguousarray(slopes.T)
+
+    def _make_block(self, samples: Any) -> tuple[Array, Array]:
         # The gradient of a batch is linear in the parameters. Written so, no sum over samples is left at each
         # step, and a run in a batch of runs has the same bits as that run alone. Samples are added one by one in
         # their own order, so that the same sums in another language have the same bits too.
-        visits = steps[:, None] * self.batch_size + np.arange(self.batch_size)
-        samples = np.sort(self._sample(visits), axis=1)
-        features, targets = self.features[samples], self.targets[samples]
-        squares = features[..., :, None] * features[..., None, :]
-        products = features * targets[..., None]
-        if self.batch_size > 1:
-            squares, products = np.add.accumulate(squares, axis=1), np.add.accumulate(products, axis=1)
-        return squares[:, -1] / self.batch_size, products[:, -1] / self.batch_size
+        products = self._products[samples.T]
+        terms = products[0]
+        for each in products[1:]:
+            terms = terms + each
+        terms = terms.T / self.batch_size
+        return terms[[[0, 1], [1, 2]]], terms[3:]
 
 
 @dataclass(frozen=True)
@@ -386,10 +399,16 @@ class ProblemStack(QuadraticLoss):
     def _blocks(self) -> dict[int, tuple[Array, Array]]:
         return {}
 
-    def _make_block(self, steps: Any) -> tuple[Array, Array]:
-        hessians, slopes = zip(*(problem._make_block(steps) for problem in self.problems), strict=True)
-        # As many runs need them: the problems side by side.
-        return np.ascontiguousarray(np.stack(hessians, axis=-1)), np.ascontiguousarray(np.stack(slopes, axis=-1))
+    def _block(self, steps: Any) -> tuple[Array, Array]:
+        samples: dict[int, Any] = {}  # Problems of a seed share them.
+        hessians = np.empty((len(steps), 2, 2, len(self.problems)))
+        slopes = np.empty((len(steps), 2, len(self.problems)))
+        for i, problem in enumerate(self.problems):
+            if problem.seed not in samples:
+                samples[problem.seed] = problem._samples(steps)
+            hessian, slope = problem._make_block(samples[problem.seed])
+            hessians[..., i], slopes[..., i] = np.moveaxis(hessian, -1, 0), slope.T
+        return hessians, slopes
 
 
 STEPS_IN_A_BLOCK, BLOCKS_KEPT = 200, 8
@@ -404,7 +423,7 @@ def _batch_terms(problem: SparseRegression | ProblemStack, step: int) -> tuple[A
             while len(problem._blocks) >= BLOCKS_KEPT:
                 del problem._blocks[next(iter(problem._blocks))]
             steps = np.arange(block * STEPS_IN_A_BLOCK, (block + 1) * STEPS_IN_A_BLOCK)
-            problem._blocks[block] = problem._make_block(steps)
+            problem._blocks[block] = problem._block(steps)
         hessians, slopes = problem._blocks[block]
     return hessians[row], slopes[row]
 

@@ -35,7 +35,7 @@ SMALLEST_LOSS = 1e-16
 
 STEPS_AT_ONCE = 8
 SAFE = 1e100
-"""As long as the parameters' squares add up to less, no run can have diverged at this step."""
+"""As long as all parameters are nearer to zero, and all rates above it, no run has diverged at this step."""
 
 
 def sweep(
@@ -360,8 +360,7 @@ class _Recorder:
             self.params.append(params)
 
     def add(self, step: int, grad: Array, rate: Array, params: Array) -> None:
-        numbers = params.reshape(-1)
-        if not (numbers.dot(numbers) < SAFE and rate.min() > 0):
+        if not (-SAFE < params.min() and params.max() < SAFE and rate.min() > 0):
             lost = ~is_sound(params, rate).all(axis=0) & (self.diverged_at < 0)
             self.diverged_at[lost] = step
         if self.points is not None:
@@ -379,7 +378,8 @@ class _Recorder:
     def _follow(self, points: Array, first_step: int) -> None:
         points = np.moveaxis(points, 1, -1)
         if self.to_distance:
-            self.to_distance.add(np.abs(points - self.stack.minimum).max(axis=-1), first_step)
+            away = [np.abs(points[..., i] - self.stack.minimum[..., i]) for i in (0, 1)]
+            self.to_distance.add(np.maximum(*away), first_step)
         if self.to_loss or self.log_losses is not None:
             losses = self.stack.excess_loss(points)
             if self.to_loss:
@@ -418,17 +418,16 @@ class _Goals:
 
     def __init__(self, goals: tuple[float, ...], shape: tuple[int, ...]) -> None:
         self.goals = goals
-        self.last_outside = np.full((*shape, len(goals)), -1)
+        self.last_outside = np.full((len(goals), *shape), -1)
 
     def add(self, values: Array, first_step: int) -> None:
         for i, goal in enumerate(self.goals):
-            outside = ~(values <= goal)
-            last = first_step + len(values) - 1 - outside[::-1].argmax(axis=0)
-            self.last_outside[..., i] = np.where(outside.any(axis=0), last, self.last_outside[..., i])
+            for step, outside in enumerate(~(values <= goal), first_step):
+                np.copyto(self.last_outside[i], step, where=outside)
 
     @property
     def arrivals(self) -> Array:
-        return self.last_outside + 1
+        return np.moveaxis(self.last_outside + 1, 0, -1)
 
 
 @lru_cache(maxsize=4)
