@@ -268,8 +268,8 @@ def plot_bands(
     lines : mapping of str to array_like, optional
         Further lines without a band, such as what theory predicts, ``(points,)``.
     intervals : bool
-        Whether a bar at each median shows its 95 % interval, :func:`median_interval`. Points of fewer than 6 seeds
-        have none.
+        Whether a bar at each median shows its 95 % interval, as ``median_interval`` returns it. Points of fewer
+        than 6 seeds have none.
 
     Returns
     -------
