@@ -15,7 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from adaptive_optim.descent import Descent
-from adaptive_optim.intervals import Leader
+from adaptive_optim.intervals import Leader, median_interval
 from adaptive_optim.optimizers import OPTIMIZERS, Array
 from adaptive_optim.problems import QuadraticLoss, SparseRegression
 
@@ -33,6 +33,7 @@ CONTOUR_LINE = "rgba(74,111,150,0.35)"
 CONTOUR_FILL = "rgba(74,111,150,0.10)"
 LEVELS = 0.01 * 2.5 ** np.arange(8)
 WINDOW = (-1.55, 2.45)
+FEWEST_SEEDS = 6  # of which a 95 % interval for the median can be made
 BAR_KEY = "solid: dense, hatched: sparse"
 DENSE, SPARSE = "dense coordinate", "sparse coordinate"
 
@@ -246,8 +247,11 @@ def plot_bands(
     log_x: bool = False,
     log_y: bool = True,
     lines: Mapping[str, Any] | None = None,
+    intervals: bool = False,
 ) -> go.Figure:
     """Draw the median over seeds against ``x``, with a band that holds the middle 80 % of them.
+
+    A band says how much seeds differ. How sure their median is, say the bars that ``intervals`` adds.
 
     Parameters
     ----------
@@ -263,6 +267,9 @@ def plot_bands(
         Whether an axis is logarithmic.
     lines : mapping of str to array_like, optional
         Further lines without a band, such as what theory predicts, ``(points,)``.
+    intervals : bool
+        Whether a bar at each median shows its 95 % interval, as ``median_interval`` returns it. Points of fewer
+        than 6 seeds have none.
 
     Returns
     -------
@@ -276,6 +283,7 @@ def plot_bands(
             warnings.filterwarnings("ignore", message="All-NaN")  # no value at all: a gap
             low, median, high = np.nanquantile(np.asarray(values), [0.1, 0.5, 0.9], axis=1)
         bands += [low, high]
+        bars = _interval_bars(values, median, look["line"]["color"]) if intervals else {}
         around_x, around_y = _outline(_rounded(x, digits=6), _rounded(low), _rounded(high))
         fig.add_trace(
             go.Scatter(
@@ -297,8 +305,7 @@ def plot_bands(
                 name=label,
                 legendgroup=label,
                 mode="lines+markers",
-                hovertemplate="%{y:.3g}",
-                **look,
+                **{"hovertemplate": "%{y:.3g}", **look, **bars},
             )
         )
     for label, values in (lines or {}).items():
@@ -992,6 +999,30 @@ def _outline(x: Sequence[Any], low: Sequence[Any], high: Sequence[Any]) -> tuple
             outline += [(at, top) for at, _, top in reversed(points)]
             outline.append((None, None))
     return [at for at, _ in outline[:-1]], [side for _, side in outline[:-1]]
+
+
+def _interval_bars(samples: Any, median: Array, color: str) -> dict[str, Any]:
+    """Return what makes bars of a line's medians, and numbers when the reader points at one."""
+    samples = np.asarray(samples, float)
+    ends = np.full((2, len(samples)), np.nan)
+    for point, values in enumerate(samples):
+        known = values[~np.isnan(values)]
+        if len(known) >= FEWEST_SEEDS:
+            ends[:, point] = median_interval(known)
+    low, high = ends
+    return {
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": _rounded(high - median),
+            "arrayminus": _rounded(median - low),
+            "color": color,
+            "thickness": 1.5,
+            "width": 4,
+        },
+        "customdata": ["" if np.isnan(bottom) else f" ({bottom:.3g} to {top:.3g})" for bottom, top in ends.T],
+        "hovertemplate": "%{y:.3g}%{customdata}",
+    }
 
 
 def _looks(labels: Sequence[str] | Mapping[str, Any]) -> list[dict[str, Any]]:

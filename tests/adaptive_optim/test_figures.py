@@ -18,6 +18,7 @@ from adaptive_optim import (
     ProblemStack,
     RMSProp,
     SparseRegression,
+    median_interval,
     minimize,
     plot_activity_slider,
     plot_bands,
@@ -471,6 +472,24 @@ def test_a_band_holds_the_middle_80_percent_of_the_seeds_and_ends_at_a_point_wit
     assert list(median.y) == [51, 151, None, 251, 351, None]
     assert list(band.x) == [0, 1, 1, 0, None, 3, 4, 4, 3]
     assert list(band.y) == [11, 111, 191, 91, None, 211, 311, 391, 291]
+
+
+def test_a_bar_is_the_interval_of_the_median_where_there_are_seeds_enough():
+    seeds = np.arange(1.0, 102.0)
+    few = np.where(seeds <= 5, seeds, np.nan)
+    samples = np.stack([seeds, np.where(seeds <= 6, seeds, np.nan), few, seeds * np.nan])
+    _, plain = plot_bands(np.arange(4), {"Adam": samples}, x_title="x", y_title="y", alt=ALT).data
+    band, median = plot_bands(
+        np.arange(4), {"Adam": samples}, x_title="x", y_title="y", alt=ALT, intervals=True
+    ).data
+    low, high = median_interval(seeds)
+    assert plain.error_y.array is None
+    assert list(median.y) == list(plain.y) == [51, 3.5, 3, None]
+    assert list(median.error_y.arrayminus) == [51 - low, 2.5, None, None]
+    assert list(median.error_y.array) == [high - 51, 2.5, None, None]
+    assert list(median.customdata) == [f" ({low:.3g} to {high:.3g})", " (1 to 6)", "", ""]
+    assert median.error_y.color == median.line.color
+    assert len(band.x) == 6  # a band for every point with seeds
 
 
 def test_a_band_warns_of_more_than_a_point_without_seeds():
