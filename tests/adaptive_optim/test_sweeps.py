@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 import tracemalloc
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import fields, replace
 from functools import lru_cache, partial
 from multiprocessing import get_context
@@ -57,7 +57,7 @@ RUNS = {
         eps=np.logspace(-12, -7, 6).reshape(2, 3),
     ),
     "RMSProp": RMSProp(
-        column(0.001, 0.1, 1e300, 1e-30, 1e153), rho=np.float32(0.3), eps=column(1e-8, 1e-4, 1e-8, 1e300, 1e-8)
+        column(0.001, 0.1, 1e300, 1e-30, 1e153), rho=np.float32(0.1), eps=column(1e-8, 1e-4, 1e-8, 1e300, 1e-8)
     ),
     "Adam": Adam(column(0.001, 0.1, 1.0, 1e150, 1e160), beta1=column(0.9, 0, 0.5, 0.9, 0.9), beta2=0.99),
     "Adam, raw": Adam(0.1, beta2=column(0.9, 0.99, 0.999, 0.5, 0), bias_correction=False),
@@ -301,6 +301,28 @@ def test_an_executor_that_dies_is_an_error_and_no_wait_without_end(chunk_size):
         )
         with pytest.raises(RuntimeError, match=r"sweep: SGD failed with Dying.*BrokenProcessPool"):
             promptly(act)
+
+
+class Broken(Executor):
+    """Ends its first future as an executor that breaks does, and is about to end the others."""
+
+    def __init__(self):
+        self.futures = []
+
+    def submit(self, act, /, *args, **kwargs):
+        future = Future()
+        self.futures.append(future)
+        if len(self.futures) == 3:
+            self.futures[0].set_exception(BrokenExecutor("gone"))
+        return future
+
+
+def test_the_futures_of_an_executor_that_breaks_are_left_to_it():
+    executor = Broken()
+    problems = ProblemStack.grid(seed=[0, 1, 2])
+    with pytest.raises(RuntimeError, match=r"sweep: SGD failed .*seed=0.*BrokenExecutor\('gone'\)"):
+        promptly(partial(sweep, {"SGD": SGD(0.1)}, problems, 5, chunk_size=1, executor=executor))
+    assert not any(future.cancelled() for future in executor.futures)
 
 
 def test_an_executor_that_is_shut_down_is_an_error():
