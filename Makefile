@@ -32,11 +32,12 @@ test: chromium lint
 	$(MAKE) book pytest
 
 # How much the pages weigh, and how fast figures are beside Plotly's own ways to show them, and the live demo beside an
-# empty control.
+# empty control. Then how fast sweeps are beside torch.optim and JAX, which this does not install.
 bench: chromium
 	$(MAKE) book
 	$(BIN)/python tests/site/bench_figures.py
 	$(BIN)/python tests/site/bench_live_demo.py
+	$(BIN)/python tests/adaptive_optim/bench_sweeps.py
 
 pytest:
 	$(BIN)/pytest

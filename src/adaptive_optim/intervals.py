@@ -105,7 +105,8 @@ def share_interval(successes: ArrayLike, trials: ArrayLike, confidence: float = 
     middle = successes + z**2 / 2
     half = z * np.sqrt(successes * (trials - successes) / n + z**2 / 4)
     low, high = (middle - half) / (trials + z**2), (middle + half) / (trials + z**2)
-    return np.clip(low, 0, 1), np.clip(high, 0, 1)
+    # Exactly: what never happens and what always does are within.
+    return np.where(successes > 0, low, 0.0)[()], np.where(successes < trials, high, 1.0)[()]
 
 
 class Leader(NamedTuple):

@@ -177,6 +177,10 @@ class SparseRegression(QuadraticLoss):
                 "take more samples or another seed"
             )
 
+    def __getstate__(self) -> dict[str, Any]:
+        # All else follows from the settings: other processes draw it again, which is less than it weighs.
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
     @cached_property
     def draws(self) -> dict[str, Array]:
         r"""All random numbers of the seed, each ``(num_samples,)``.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, as_completed, wait
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache, partial
 from math import prod
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -226,7 +228,7 @@ def tune(
     both = sorted(set(seeds) & set(reported_seeds))
     if both:
         raise ValueError(f"reported_seeds: {both[:5]} are tuned on, too; must be others than those of the problems")
-    grid = np.asarray(rates, float)
+    grid = _numbers(rates)
     spacing = np.diff(np.log10(grid)) if grid.ndim == 1 and np.all(grid > 0) else np.zeros(0)
     if len(spacing) < 2 or not np.allclose(spacing, spacing[0]) or spacing[0] <= 0:
         raise ValueError(f"rates={rates!r}: must be at least 3 rising numbers, evenly spaced on a log scale")
@@ -241,7 +243,7 @@ def tune(
     def best(tried: xr.Dataset) -> Any:
         return score(tried).fillna(np.inf).argmin("setting")
 
-    tried, decade = runs(grid), 10 ** (spacing[0] * np.arange(1, round(1 / spacing[0]) + 1))
+    tried, decade = runs(grid), 10 ** (spacing[0] * np.arange(1, max(1, round(1 / spacing[0])) + 1))
     for widened in range(most_widenings + 1):
         index = best(tried)
         low, high = bool((index == 0).any()), bool((index == tried.sizes["setting"] - 1).any())
@@ -476,23 +478,26 @@ def _computed(
                 raise failed(chunk, error) from error
             yield chunk, measured
         return
-    futures = {}
+    futures: dict[Future[dict[str, Any]], _Chunk] = {}
+    # as_completed never sees futures that an executor cancelled at its shutdown.
+    done: SimpleQueue[Future[dict[str, Any]]] = SimpleQueue()
+    is_broken = False
     try:
         for chunk in chunks:
-            try:
-                futures[executor.submit(tally.take, *task(chunk))] = chunk
-            except Exception as error:
-                raise failed(chunk, error) from error
-        for future in as_completed(futures):
-            try:
-                measured = future.result()
-            except Exception as error:
-                raise failed(futures[future], error) from error
-            yield futures[future], measured
+            future = executor.submit(tally.take, *task(chunk))
+            futures[future] = chunk
+            future.add_done_callback(done.put)
+        while futures:
+            future = done.get()
+            chunk = futures.pop(future)
+            yield chunk, future.result()
+    except Exception as error:
+        is_broken = isinstance(error, BrokenExecutor)
+        raise failed(chunk, error) from error
     finally:
-        for future in futures:
-            future.cancel()
-        wait(futures)
+        # A broken executor ends its futures itself, and stumbles over cancelled ones.
+        if not is_broken:
+            wait([future for future in futures if not future.cancel()])
 
 
 def _progress(runs: int) -> Any:
@@ -529,10 +534,13 @@ def _settings(optimizers: Mapping[str, Optimizer], problems: ProblemStack) -> di
     settings = {}
     for name, optimizer in optimizers.items():
         check_optimizer(optimizer)
-        own, several = {}, 1
+        own: dict[str, Any] = {}
+        several = 1
         for field in fields(optimizer):  # type: ignore[arg-type]
             value = np.asarray(getattr(optimizer, field.name))
             if not value.ndim:
+                if value.dtype.kind in "iuf":  # float32 would be less precise than the parameters
+                    own[field.name] = float(value)
                 continue
             shape = (1,) * (len(axes) + 1 - value.ndim) + value.shape
             if len(shape) > len(axes) + 1 or any(n not in (1, m) for n, m in zip(shape[1:], axes, strict=True)):
@@ -558,7 +566,7 @@ def _settings(optimizers: Mapping[str, Optimizer], problems: ProblemStack) -> di
 
 
 def _measures(measure: Collection[str]) -> tuple[str, ...]:
-    names = (measure,) if isinstance(measure, str) else tuple(measure)
+    names = (measure,) if isinstance(measure, str) or not isinstance(measure, Collection) else tuple(measure)
     unknown = [name for name in names if name not in MEASURES]
     if unknown or not names:
         raise ValueError(f"measure={measure!r}: must be some of {', '.join(MEASURES)}")
@@ -566,30 +574,35 @@ def _measures(measure: Collection[str]) -> tuple[str, ...]:
 
 
 def _goals(name: str, goals: Sequence[float]) -> tuple[float, ...]:
-    numbers = np.array(goals, float)
+    numbers = _numbers(goals)
     if numbers.ndim != 1 or not numbers.size or not np.all(numbers > 0):
         raise ValueError(f"{name}={goals!r}: must be at least one number above 0")
     return tuple(numbers.tolist())
 
 
 def _steps(rate_steps: Sequence[int] | None, num_steps: int) -> tuple[int, ...]:
-    steps = np.array([num_steps] if rate_steps is None else rate_steps)
-    if (
-        steps.ndim != 1
-        or not steps.size
-        or steps.dtype.kind not in "iu"
-        or np.any((steps < 1) | (steps > num_steps))
-    ):
+    if rate_steps is None:
+        return (num_steps,)
+    try:
+        steps = sorted({operator.index(step) for step in rate_steps})
+    except TypeError:
+        steps = []
+    if not steps or steps[0] < 1 or steps[-1] > num_steps:
         raise ValueError(f"rate_steps={rate_steps!r}: must be at least one whole number from 1 to {num_steps}")
-    return tuple(np.unique(steps).tolist())
+    return tuple(steps)
 
 
 def _starts(start: ArrayLike, problems: ProblemStack) -> Array:
     shape = (len(problems.problems), 2)
-    try:
-        starts = np.array(np.broadcast_to(np.asarray(start, float), shape))
-    except (TypeError, ValueError):
-        starts = np.array(np.nan)
-    if not np.isfinite(starts).all():
+    starts = _numbers(start)
+    if starts.shape not in ((2,), shape) or not np.isfinite(starts).all():
         raise ValueError(f"start={start!r}: must be finite numbers of shape (2,) or {shape}")
-    return starts
+    return np.broadcast_to(starts, shape)
+
+
+def _numbers(values: Any) -> Array:
+    """Return an array, of one nan if these are no numbers."""
+    try:
+        return np.array(values, float)
+    except (TypeError, ValueError):
+        return np.array(np.nan)

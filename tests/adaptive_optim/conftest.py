@@ -3,6 +3,11 @@ from pathlib import Path
 
 from hypothesis import settings
 
+# As a whole, first: pytest makes a second copy of a module of it that it is given alone.
+import adaptive_optim  # noqa: F401
+
+# Benchmarks are programs of their own, with nothing to test in them.
+collect_ignore_glob = ["bench_*.py"]
 # The tests of one folder share the parity table, which is also a script.
 sys.path.append(str(Path(__file__).parent))
 

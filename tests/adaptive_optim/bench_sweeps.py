@@ -1,0 +1,258 @@
+"""Time sweeps beside torch.optim and JAX on the same problems, and against the number of runs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import statistics
+import sys
+import tracemalloc
+from collections.abc import Callable
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+# One core for everyone: before the libraries count them.
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+os.environ.update(
+    OMP_NUM_THREADS="1",
+    OPENBLAS_NUM_THREADS="1",
+    MKL_NUM_THREADS="1",
+    XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    JAX_PLATFORMS="cpu",
+    JAX_ENABLE_X64="1",
+)
+
+import numpy as np
+
+from adaptive_optim import SGD, Adagrad, Adam, ProblemStack, RMSProp, sweep
+from adaptive_optim.problems import _batch_terms
+
+try:
+    import jax
+    import torch
+    from jax import numpy as jnp
+except ModuleNotFoundError as error:
+    sys.exit(f"This compares with torch and jax: {error}. To install them: .venv/bin/pip install -e '.[oracle]'")
+
+# Wanted, not enforced: how many times faster than the others.
+TIMES_TORCH, TIMES_JAX = 1.5, 1.2
+
+NUM_STEPS = 500
+ROUNDS = 5
+START = (-1.0, -1.0)
+KINDS = {"SGD": SGD, "Adagrad": Adagrad, "RMSProp": RMSProp, "Adam": Adam}
+
+Make = Callable[[], dict[str, Any]]
+"""Makes the runs of all optimizers and returns the final parameters of each, (2, rates, problems)."""
+
+
+def ours(rates: Any, problems: ProblemStack, measure: str = "final_loss") -> dict[str, Any]:
+    optimizers = {name: kind(rates[:, None]) for name, kind in KINDS.items()}
+    runs = sweep(optimizers, problems, NUM_STEPS, start=START, measure=measure)[measure]
+    return {name: runs.sel(optimizer=name).values for name in KINDS}
+
+
+def losses(params: Any, hessian: Any, minimum: Any) -> Any:
+    x, y = params[0] - minimum[:, 0], params[1] - minimum[:, 1]
+    return (hessian[:, 0, 0] * x * x + 2 * hessian[:, 0, 1] * x * y + hessian[:, 1, 1] * y * y) / 2
+
+
+def by_torch(rates: Any, problems: ProblemStack, terms: Any) -> tuple[Make, Make]:
+    """Return what makes the runs with torch.optim: its final losses, and its final parameters.
+
+    A parameter group for each different rate, side by side in memory: so one gradient is enough for all.
+    """
+    hessians, slopes = (torch.from_numpy(each) for each in terms)
+    hessian, minimum = (torch.from_numpy(each) for each in (problems.hessian, problems.minimum))
+    shape = (len(rates), len(problems.problems))
+    groups = [(rate, torch.from_numpy(np.flatnonzero(rates == rate))) for rate in np.unique(rates)]
+    makers: dict[str, Any] = {
+        "SGD": torch.optim.SGD,
+        "Adagrad": partial(torch.optim.Adagrad, eps=Adagrad.eps),
+        "RMSProp": partial(torch.optim.RMSprop, alpha=RMSProp.rho, eps=RMSProp.eps),
+        "Adam": partial(torch.optim.Adam, betas=(Adam.beta1, Adam.beta2), eps=Adam.eps),
+    }
+
+    def final_params(name: str) -> Any:
+        # Runs first where groups are to be views, coordinates first otherwise.
+        apart = len(groups) > 1
+        params = torch.empty((shape[0], 2, shape[1]) if apart else (2, *shape), dtype=torch.float64)
+        first = params.transpose(0, 1) if apart else params
+        first[:] = torch.tensor(START, dtype=torch.float64)[:, None, None]
+        grads = torch.empty_like(params)
+        out = grads.transpose(0, 1) if apart else grads
+        parts = []
+        for rate, where in groups:
+            part = slice(int(where[0]), int(where[-1]) + 1) if apart else slice(None)
+            weights = torch.nn.Parameter(params[part])
+            weights.grad = grads[part]
+            parts.append({"params": [weights], "lr": float(rate)})
+        optimizer = makers[name](parts)
+        with torch.no_grad():
+            for step in range(NUM_STEPS):
+                products = hessians[step][:, :, None] * first
+                torch.add(products[:, 0], products[:, 1], out=out)
+                out -= slopes[step][:, None]
+                optimizer.step()
+        return first
+
+    return (
+        lambda: {name: losses(final_params(name), hessian, minimum).numpy() for name in KINDS},
+        lambda: {name: final_params(name).numpy() for name in KINDS},
+    )
+
+
+def by_jax(rates: Any, problems: ProblemStack, terms: Any) -> tuple[Make, Make]:
+    """Return what makes the runs with jit(vmap(scan)) of the same formulas, compiled on the first call."""
+    terms = tuple(map(jnp.asarray, terms))
+    hessian, minimum, columns = (jnp.asarray(each) for each in (problems.hessian, problems.minimum, rates))
+
+    def update(name: str, rate: Any, t: Any, state: Any, grad: Any) -> tuple[Any, Any]:
+        if name == "SGD":
+            return state, rate * grad
+        if name == "Adagrad":
+            total = state + grad**2
+            return total, rate / (jnp.sqrt(total) + Adagrad.eps) * grad
+        if name == "RMSProp":
+            mean = RMSProp.rho * state + (1 - RMSProp.rho) * grad**2
+            return mean, rate / (jnp.sqrt(mean) + RMSProp.eps) * grad
+        m = Adam.beta1 * state[0] + (1 - Adam.beta1) * grad
+        v = Adam.beta2 * state[1] + (1 - Adam.beta2) * grad**2
+        divisor = jnp.sqrt(v / (1 - Adam.beta2**t)) + Adam.eps
+        return (m, v), rate / divisor * (m / (1 - Adam.beta1**t))
+
+    def run(name: str, rate: Any, hessians: Any, slopes: Any) -> Any:
+        def step(carry: Any, term: Any) -> tuple[Any, None]:
+            params, state = carry
+            t, matrix, slope = term
+            grad = matrix[:, 0] * params[0] + matrix[:, 1] * params[1] - slope
+            state, change = update(name, rate, t, state, grad)
+            return (params - change, state), None
+
+        start = jnp.array(START)
+        state = (0 * start, 0 * start) if name == "Adam" else 0 * start
+        times = jnp.arange(1.0, NUM_STEPS + 1)
+        return jax.lax.scan(step, (start, state), (times, hessians, slopes))[0][0]
+
+    compiled = {}
+    for name in KINDS:
+        on_all = jax.vmap(partial(run, name), (None, -1, -1), -1)
+        compiled[name] = jax.jit(jax.vmap(on_all, (0, None, None), 1))
+    loss = jax.jit(lambda params: losses(params, hessian, minimum))
+    return (
+        lambda: {name: np.asarray(loss(make(columns, *terms))) for name, make in compiled.items()},
+        lambda: {name: np.asarray(make(columns, *terms)) for name, make in compiled.items()},
+    )
+
+
+def compare(title: str, rates: Any, problems: ProblemStack, rounds: int = ROUNDS) -> list[str]:
+    """Time all three in turn, after a look at whether they do the same."""
+    terms = tuple(
+        np.stack(each) for each in zip(*(_batch_terms(problems, step) for step in range(NUM_STEPS)), strict=True)
+    )
+    torch_losses, torch_params = by_torch(rates, problems, terms)
+    began = perf_counter()
+    jax_losses, jax_params = by_jax(rates, problems, terms)
+    jax_losses()
+    compiling = perf_counter() - began
+    expected = ours(rates, problems, "final_params")
+    for others in (torch_params(), jax_params()):
+        for name in KINDS:
+            found = np.moveaxis(others[name], 0, -1).reshape(expected[name].shape)
+            np.testing.assert_allclose(found, expected[name], rtol=1e-9, atol=1e-9)
+    ways: dict[str, Make] = {
+        "ours": lambda: ours(rates, problems),
+        "torch": torch_losses,
+        "jax": jax_losses,
+    }
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, make in ways.items():
+            began = perf_counter()
+            make()
+            times[name].append(perf_counter() - began)
+    runs = len(rates) * len(problems.problems) * len(KINDS)
+    speeds = [f"{runs / statistics.median(times[name]):,.0f}" for name in ways]
+    ratios = []
+    for name, wanted in (("torch", TIMES_TORCH), ("jax", TIMES_JAX)):
+        ratio = statistics.median(np.divide(times[name], times["ours"]).tolist())
+        ratios.append(f"{ratio:.2f}{' BELOW' if ratio < wanted else ''}")
+    return [title, *speeds, *ratios, f"{compiling:.1f}"]
+
+
+def scale() -> list[list[str]]:
+    """Time a sweep of ever more runs."""
+    rows, before = [], float("nan")
+    stacks = {count: ProblemStack.grid(seed=range(count)) for count in (10, 100, 250)}
+    for runs in (10, 100, 1_000, 10_000, 100_000, 1_000_000):
+        problems = stacks[min(runs, 250)]
+        rates = np.logspace(-4, -1, runs // len(problems.problems))
+        act = partial(sweep, {"Adam": Adam(rates[:, None])}, problems, NUM_STEPS, measure="final_loss")
+        sweep({"Adam": Adam(0.1)}, problems, NUM_STEPS)
+        began = perf_counter()
+        act()
+        each = (perf_counter() - began) / runs
+        tracemalloc.start()
+        result = act()
+        beyond = tracemalloc.get_traced_memory()[1] - result.nbytes
+        tracemalloc.stop()
+        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        ratio = "" if np.isnan(before) else f"{each / before:.2f}"
+        rows.append(
+            [
+                f"{runs:,}",
+                f"{1e6 * each:,.2f}",
+                ratio,
+                f"{beyond / 1e6:.2f}",
+                f"{result.nbytes / 1e6:.2f}",
+                f"{resident / (1e6 if sys.platform == 'darwin' else 1e3):,.0f}",
+            ]
+        )
+        before = each
+    return rows
+
+
+def table(title: str, head: list[str], rows: list[list[str]]) -> None:
+    print(f"\n{title}")
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in [head, *rows]:
+        first, *others = (
+            text.ljust(width) if i == 0 else text.rjust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        print("  ".join([first, *others]))
+    sys.stdout.flush()
+
+
+def main() -> int:
+    torch.set_num_threads(1)
+    print(
+        f"{platform.processor() or platform.machine()}, one core, Python {platform.python_version()}, "
+        f"NumPy {np.__version__}, torch {torch.__version__}, jax {jax.__version__}"
+    )
+    problems, few = ProblemStack.grid(seed=range(250)), ProblemStack.grid(seed=range(100))
+    rows = [
+        compare("10,000 runs, 40 rates x 250 problems", np.logspace(-4, -1, 40), problems),
+        compare("10,000 runs at one rate", np.full(40, 0.01), problems),
+        compare("100 runs at one rate", np.full(1, 0.01), few),
+        compare("1 run", np.full(1, 0.01), ProblemStack.grid(seed=[0])),
+    ]
+    table(
+        f"Runs in a second, {NUM_STEPS} steps, {len(KINDS)} optimizers, float64, medians of {ROUNDS} rounds in "
+        f"turn (wanted: {TIMES_TORCH} x torch, {TIMES_JAX} x jax)",
+        ["", "ours", "torch", "jax", "x torch", "x jax", "s to compile jax"],
+        rows,
+    )
+    table(
+        f"What a sweep costs, {NUM_STEPS} steps of Adam",
+        ["runs", "us each", "x the row before", "MB beyond results", "MB results", "MB resident at most"],
+        scale(),
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
