@@ -10,7 +10,7 @@ import { PRESETS, presetState } from "./link.js";
 import { asPython } from "./python.js";
 import { Runs } from "./runs.js";
 import { Space } from "./space.js";
-import { general, ratio, sentence, short, whyNoRate } from "./words.js";
+import { adagradSums, general, ratio, sentence, short, whyNoRate } from "./words.js";
 
 /** Knobs that change the runs. */
 const RUN_KNOBS = Object.keys(KNOBS).filter((name) => !KNOBS[name].view);
@@ -165,6 +165,7 @@ export class Demo {
     const inside = this.#fold(root, "table");
     const scroll = inside.append("div").attr("class", "scroll").attr("tabindex", 0).attr("role", "region").attr("aria-label", "Rates, weights and losses");
     this.table = addTable(scroll, ["optimizer", "rate, dense", "rate, sparse", "sparse / dense", "θ₁", "θ₂", "excess loss"], 1);
+    this.sums = inside.append("p");
   }
 
   #buildSharing(root) {
@@ -214,7 +215,9 @@ export class Demo {
     this.numbers(why ? [] : arithmetic(state, problem, run, step));
   }
 
-  #drawTable({ runs, step }) {
+  #drawTable(view) {
+    const { runs, step } = view;
+    this.sums.text(adagradSums(view));
     this.table(runs.map((run) => {
       const rate = (i) => whyNoRate(run, i, step) || short(run.rates[i][step - 1], 4);
       const gone = run.divergedAt >= 0 && step > run.divergedAt;
