@@ -85,9 +85,9 @@ export class Demo {
   #buildTime(root) {
     const time = root.append("div").attr("class", "time");
     const by = (steps) => () => this.set(({ num_steps }) => ({ step: Math.max(0, Math.min(num_steps, this.step + steps)) }));
-    this.playButton = addButton(time, "play", "Play", () => this.play?.());
-    addButton(time, "back", "−1", by(-1)).attr("aria-label", "−1: one step back");
-    addButton(time, "forward", "+1", by(1)).attr("aria-label", "+1: one step forward");
+    this.playButton = addButton(time, "play", "Play", () => this.play?.()).attr("title", "Key: space");
+    addButton(time, "back", "−1", by(-1)).attr("aria-label", "−1: one step back").attr("title", "Key: comma");
+    addButton(time, "forward", "+1", by(1)).attr("aria-label", "+1: one step forward").attr("title", "Key: full stop");
     this.#add(addSlider(time, "step", this.set, { read: seenStep, last: ({ num_steps }) => num_steps }));
     this.#add(addChoice(time, "speed", this.set, { own: "per second" }));
   }
@@ -246,7 +246,7 @@ function whyNoNumbers(run, { chosen }, step) {
 function whatIsSeen(problem, step) {
   const samples = Array.from(problem.batch(step - 1), (i) => i + 1);
   const several = samples.length > 1;
-  const names = samples.slice(0, 4).join(", ") + (samples.length > 4 ? ", …" : "");
+  const names = samples.slice(0, 4).join(", ") + (samples.length > 4 ? ` and ${samples.length - 4} more` : "");
   const active = problem.isActive(step - 1) ? "is" : "is not";
   return `Step ${step} sees sample${several ? "s" : ""} ${names}. The sparse feature ${active} in ${several ? "this batch" : "it"}.`;
 }
