@@ -30,7 +30,7 @@ export class Bars {
     this.#addKey(svg);
     svg.append("text").attr("class", "heading end").attr("x", MARGIN.left + width + 42).attr("y", 37).text("ratio");
     this.x = new Axis(plot, { side: "bottom", size: width, across: height, title: "effective learning rate (log scale)", log: true });
-    this.sums = svg.append("text").attr("class", "heading").attr("x", 1).attr("y", HEIGHT - 5);
+    this.sums = svg.append("text").attr("class", "sums").attr("x", 1).attr("y", HEIGHT - 5);
     this.rows = plot
       .selectAll(".rates-of")
       .data(optimizers)

@@ -47,8 +47,8 @@ export function adagradSums({ state, runs, step }) {
   const run = runs.find(({ name }) => name === "Adagrad");
   const times = run ? ratio(run, step) : NaN;
   const [dense, sparse] = run ? run.rates.map((rates) => (learningRate(state, "Adagrad") / rates[step - 1] - state.eps) ** 2) : [];
-  const root = short(Math.sqrt(dense / sparse));
-  return times > 0 && root === short(times) ? `Adagrad: √(Σg² dense / Σg² sparse) = √(${short(dense)} / ${short(sparse)}) = ${root}` : "";
+  const root = ratioText(Math.sqrt(dense / sparse));
+  return times > 0 && root === ratioText(times) ? `Adagrad: √(Σg² dense / Σg² sparse) = √(${short(dense)} / ${short(sparse)}) = ${root}` : "";
 }
 
 /** What is to be seen, in a sentence or two. */
