@@ -16,6 +16,9 @@ import { adagradSums, general, ratio, sentence, short, whyNoRate } from "./words
 const RUN_KNOBS = Object.keys(KNOBS).filter((name) => !KNOBS[name].view);
 const SETTING = { beta: "β", rho: "ρ", beta1: "β₁", beta2: "β₂", bias_correction: "bias correction" };
 
+/** Said as long as no preset is. */
+export const HINT = "Lower the activity and watch the bars. Space plays the steps, comma and full stop take one.";
+
 /** Everything apart from what needs a browser: builds the parts and draws a state. */
 export class Demo {
   /**
@@ -56,6 +59,7 @@ export class Demo {
     root.selectChildren().remove();
     if (!this.compact) this.note = root.append("p").attr("class", "ignored").attr("role", "alert").attr("hidden", "");
     this.#add(addSlider(root, "activity", this.set));
+    if (!this.compact) this.says = root.append("p").attr("class", "says").attr("role", "status").text(HINT);
     const stage = root.append("div").attr("class", "stage");
     this.space = new Space(stage, looks);
     const side = stage.append("div").attr("class", "side");
@@ -97,7 +101,6 @@ export class Demo {
     this.presetButtons = Object.entries(PRESETS).map(([name, { label }]) =>
       addButton(box, "preset", label, () => this.show?.(presetState(name), name)).attr("data-preset", name),
     );
-    this.says = root.append("p").attr("class", "says").attr("role", "status");
   }
 
   #buildOptimizers(root, { optimizers }) {
