@@ -31,6 +31,8 @@ MOST_STEPS, MOST_IN_A_BATCH = 2000, 16
 # Plotly's names for dashes, as SVG draws them.
 DASHES = {"solid": "", "dot": "2 3", "dash": "6 4", "dashdot": "8 3 2 3", "16px,3px": "16 3"}
 
+NO_SCRIPT = "<noscript>The controls need JavaScript. This is the state at 100% activity.</noscript>"
+
 logger = logging.getLogger(__name__)
 
 
@@ -153,7 +155,8 @@ def _outdated(
 def _visit(translator: HTMLTranslator, node: Demo) -> None:
     kind = node["kind"]
     picture = translator.builder.env.live_demo_pictures[kind]  # type: ignore[attr-defined]
-    translator.body.append(f'<div class="live-demo-frame"><div class="live-demo {kind}">{picture}</div></div>')
+    demo = f'<div class="live-demo {kind}">{picture}</div>'
+    translator.body.append(f'<div class="live-demo-frame">{NO_SCRIPT}{demo}</div>')
     raise nodes.SkipNode
 
 

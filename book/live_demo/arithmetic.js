@@ -73,6 +73,9 @@ export function arithmetic(state, problem, run, step) {
     ["weight", "θ ← θ + change", (i) => `${number(before(i))} + ${part(-is.rate[i] * is.direction[i])} = ${number(after(i))}`],
   ];
   // A rate of a weight that has had no gradient means nothing, here as in the bars.
-  const said = (name, numbers, i) => (name === "rate" && whyNoRate(run, i, step)) || numbers(i);
+  const said = (name, numbers, i) => {
+    const why = whyNoRate(run, i, step);
+    return why && name === "rate" ? why : why && name === "change" ? `0, ${why}` : numbers(i);
+  };
   return lines.map(([name, rule, numbers]) => [name, rule, said(name, numbers, 0), said(name, numbers, 1)]);
 }

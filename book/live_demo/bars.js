@@ -1,9 +1,9 @@
 // The effective learning rates at one step: two bars for each optimizer, on a log axis.
 import { Axis, addPanel, decades, put, putText } from "./panel.js";
-import { ratio, short, whyNoRate } from "./words.js";
+import { adagradSums, ratio, ratioText, whyNoRate } from "./words.js";
 
-const HEIGHT = 252;
-const MARGIN = { left: 84, right: 46, top: 44, bottom: 40 };
+const HEIGHT = 270;
+const MARGIN = { left: 84, right: 46, top: 44, bottom: 58 };
 const USUAL = [0.001, 1]; // the axis, unless a rate lies outside
 const BAR = 12; // at most
 const COORDINATES = ["dense", "sparse"];
@@ -29,7 +29,8 @@ export class Bars {
     hatch.append("rect").attr("width", 2).attr("height", 5).attr("fill", ({ color }) => color);
     this.#addKey(svg);
     svg.append("text").attr("class", "heading end").attr("x", MARGIN.left + width + 42).attr("y", 37).text("ratio");
-    this.x = new Axis(plot, { side: "bottom", size: width, across: height, title: "effective learning rate", log: true });
+    this.x = new Axis(plot, { side: "bottom", size: width, across: height, title: "effective learning rate (log scale)", log: true });
+    this.sums = svg.append("text").attr("class", "sums").attr("x", 1).attr("y", HEIGHT - 5);
     this.rows = plot
       .selectAll(".rates-of")
       .data(optimizers)
@@ -63,11 +64,12 @@ export class Bars {
     });
   }
 
-  draw({ problem, runs, step }) {
+  draw({ problem, runs, state, step }) {
     const seen = runs.flatMap(({ rates }) => rates.map((values) => values[step - 1])).filter((rate) => rate > 0);
     // A bar needs some length: the axis begins below the least.
     this.x.draw(decades(Math.min(USUAL[0], ...seen.map((rate) => 0.9 * rate)), Math.max(USUAL[1], ...seen)));
     this.#count(problem, step);
+    putText(this.sums.node(), adagradSums({ runs, state, step }));
     const byName = new Map(runs.map((run, row) => [run.name, { run, row }]));
     const band = this.height / Math.max(runs.length, 3);
     const bar = Math.min(BAR, band / 2 - 2);
@@ -81,7 +83,7 @@ export class Bars {
       put(label, "y", middle + 4);
       put(share, "y", middle + 4);
       const times = ratio(found.run, step);
-      putText(share, times > 0 ? `×${short(times, 2)}` : "");
+      putText(share, times > 0 ? `×${ratioText(times)}` : "");
       const grad = gradient(problem, found.run, step);
       both.forEach((group, i) => {
         bars.#drawBar(group, found.run, i, step, middle + (i ? 0.5 : -bar - 0.5), bar);

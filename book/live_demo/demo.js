@@ -10,11 +10,14 @@ import { PRESETS, presetState } from "./link.js";
 import { asPython } from "./python.js";
 import { Runs } from "./runs.js";
 import { Space } from "./space.js";
-import { general, ratio, sentence, short, whyNoRate } from "./words.js";
+import { adagradSums, general, ratio, sentence, short, whyNoRate } from "./words.js";
 
 /** Knobs that change the runs. */
 const RUN_KNOBS = Object.keys(KNOBS).filter((name) => !KNOBS[name].view);
 const SETTING = { beta: "β", rho: "ρ", beta1: "β₁", beta2: "β₂", bias_correction: "bias correction" };
+
+/** Said as long as no preset is. */
+export const HINT = "Lower the activity and watch the bars. Space plays the steps, comma and full stop take one.";
 
 /** Everything apart from what needs a browser: builds the parts and draws a state. */
 export class Demo {
@@ -56,6 +59,7 @@ export class Demo {
     root.selectChildren().remove();
     if (!this.compact) this.note = root.append("p").attr("class", "ignored").attr("role", "alert").attr("hidden", "");
     this.#add(addSlider(root, "activity", this.set));
+    if (!this.compact) this.says = root.append("p").attr("class", "says").attr("role", "status").text(HINT);
     const stage = root.append("div").attr("class", "stage");
     this.space = new Space(stage, looks);
     const side = stage.append("div").attr("class", "side");
@@ -85,9 +89,9 @@ export class Demo {
   #buildTime(root) {
     const time = root.append("div").attr("class", "time");
     const by = (steps) => () => this.set(({ num_steps }) => ({ step: Math.max(0, Math.min(num_steps, this.step + steps)) }));
-    this.playButton = addButton(time, "play", "Play", () => this.play?.());
-    addButton(time, "back", "−1", by(-1)).attr("aria-label", "−1: one step back");
-    addButton(time, "forward", "+1", by(1)).attr("aria-label", "+1: one step forward");
+    this.playButton = addButton(time, "play", "Play", () => this.play?.()).attr("title", "Key: space");
+    addButton(time, "back", "−1", by(-1)).attr("aria-label", "−1: one step back").attr("title", "Key: comma");
+    addButton(time, "forward", "+1", by(1)).attr("aria-label", "+1: one step forward").attr("title", "Key: full stop");
     this.#add(addSlider(time, "step", this.set, { read: seenStep, last: ({ num_steps }) => num_steps }));
     this.#add(addChoice(time, "speed", this.set, { own: "per second" }));
   }
@@ -97,7 +101,6 @@ export class Demo {
     this.presetButtons = Object.entries(PRESETS).map(([name, { label }]) =>
       addButton(box, "preset", label, () => this.show?.(presetState(name), name)).attr("data-preset", name),
     );
-    this.says = root.append("p").attr("class", "says").attr("role", "status");
   }
 
   #buildOptimizers(root, { optimizers }) {
@@ -165,6 +168,7 @@ export class Demo {
     const inside = this.#fold(root, "table");
     const scroll = inside.append("div").attr("class", "scroll").attr("tabindex", 0).attr("role", "region").attr("aria-label", "Rates, weights and losses");
     this.table = addTable(scroll, ["optimizer", "rate, dense", "rate, sparse", "sparse / dense", "θ₁", "θ₂", "excess loss"], 1);
+    this.sums = inside.append("p");
   }
 
   #buildSharing(root) {
@@ -214,7 +218,9 @@ export class Demo {
     this.numbers(why ? [] : arithmetic(state, problem, run, step));
   }
 
-  #drawTable({ runs, step }) {
+  #drawTable(view) {
+    const { runs, step } = view;
+    this.sums.text(adagradSums(view));
     this.table(runs.map((run) => {
       const rate = (i) => whyNoRate(run, i, step) || short(run.rates[i][step - 1], 4);
       const gone = run.divergedAt >= 0 && step > run.divergedAt;
@@ -243,7 +249,7 @@ function whyNoNumbers(run, { chosen }, step) {
 function whatIsSeen(problem, step) {
   const samples = Array.from(problem.batch(step - 1), (i) => i + 1);
   const several = samples.length > 1;
-  const names = samples.slice(0, 4).join(", ") + (samples.length > 4 ? ", …" : "");
+  const names = samples.slice(0, 4).join(", ") + (samples.length > 4 ? ` and ${samples.length - 4} more` : "");
   const active = problem.isActive(step - 1) ? "is" : "is not";
   return `Step ${step} sees sample${several ? "s" : ""} ${names}. The sparse feature ${active} in ${several ? "this batch" : "it"}.`;
 }

@@ -5,7 +5,7 @@
 // drawing   demo: the parts and what follows from the state; panel, space, bars, lines, controls
 // text      words, arithmetic, python
 // A new preset goes into presets.json, and what it says is measured in the chapter.
-import { Demo } from "./demo.js";
+import { Demo, HINT } from "./demo.js";
 import { KNOBS } from "./knobs.js";
 import { PRESETS, fromFragment, presetState, toFragment } from "./link.js";
 import { put, putText } from "./panel.js";
@@ -199,7 +199,7 @@ class Address {
     // To open a fold is not to leave what the preset shows.
     const folds = Object.fromEntries(Object.keys(KNOBS).filter((name) => KNOBS[name].view && name !== "step").map((name) => [name, demo.state[name]]));
     const still = Boolean(preset) && toFragment({ ...presetState(preset), ...folds }) === toFragment(demo.state);
-    putText(demo.says.node(), preset ? (still ? "" : "As it opened: ") + PRESETS[preset].says : "");
+    putText(demo.says.classed("hint", !preset).node(), preset ? (still ? "" : "As it opened: ") + PRESETS[preset].says : HINT);
     for (const button of demo.presetButtons) put(button.node(), "aria-pressed", still && button.attr("data-preset") === preset);
   }
 }
@@ -228,6 +228,7 @@ function start(demo) {
   const draw = onceAFrame(() => demo.draw());
   const follow = linkOptimizers(demo);
   const speak = whenQuiet(() => demo.spoken.text(demo.sentence));
+  addEventListener("beforeprint", speak.now);
   demo.space.letMoveStart(() => demo.state, demo.set);
   demo.changed = () => {
     draw();
@@ -258,9 +259,12 @@ function startRest(demo, draw, follow, speak) {
     address.read();
   });
   demo.play = () => player.toggle();
+  // What a preset says and changes may be far above its button or link.
+  const come = () => demo.says.node().scrollIntoView({ block: "nearest" });
   demo.show = (state, preset) => {
     player.stop();
     address.go(state, preset);
+    if (preset) come();
   };
   demo.copyLink = () => {
     address.writeSoon.now();
@@ -272,9 +276,8 @@ function startRest(demo, draw, follow, speak) {
   stage.tabIndex = 0;
   stage.setAttribute("role", "group");
   stage.setAttribute("aria-label", "The runs. Space plays and pauses, comma and full stop go a step back and forward");
-  // A link on this page may be far below what it changes.
   document.addEventListener("click", ({ target }) => {
-    if (target.closest('a[href^="#preset="]')) stage.scrollIntoView({ block: "nearest" });
+    if (target.closest('a[href^="#preset="]')) come();
   });
 }
 

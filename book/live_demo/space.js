@@ -55,7 +55,7 @@ export class Space {
       .join("path")
       .call(own)
       .attr("class", "head")
-      .attr("fill", ({ color }) => color);
+      .attr("color", ({ color }) => color);
     this.notes = plot.append("g").selectAll("text").data(optimizers).join("text").call(own).attr("class", "remark").attr("x", 6);
     this.start = plot.append("g").attr("class", "start");
     this.start.append("circle").attr("class", "grip").attr("r", 14);

@@ -1,4 +1,5 @@
 // Numbers and sentences as the demo says them.
+import { learningRate } from "./knobs.js";
 
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 /** A whole number as an exponent. */
@@ -38,11 +39,23 @@ export function whyNoRate({ rates, divergedAt }, coordinate, step) {
 /** The sparse rate over the dense one, NaN while one of them is missing. */
 export const ratio = ({ rates }, step) => rates[1][step - 1] / rates[0][step - 1];
 
+/** A ratio: near 1 a digit more says that it is not 1. */
+export const ratioText = (value) => short(value, value < 2 ? 3 : 2);
+
+/** Why Adagrad's ratio is what it is, or "" if it has none. Nor if ε has a say in it: the sums are not all then. */
+export function adagradSums({ state, runs, step }) {
+  const run = runs.find(({ name }) => name === "Adagrad");
+  const times = run ? ratio(run, step) : NaN;
+  const [dense, sparse] = run ? run.rates.map((rates) => (learningRate(state, "Adagrad") / rates[step - 1] - state.eps) ** 2) : [];
+  const root = ratioText(Math.sqrt(dense / sparse));
+  return times > 0 && root === ratioText(times) ? `Adagrad: √(Σg² dense / Σg² sparse) = √(${short(dense)} / ${short(sparse)}) = ${root}` : "";
+}
+
 /** What is to be seen, in a sentence or two. */
 export function sentence({ state, runs, step }) {
   const ratios = runs.map((run) => {
     const why = whyNoRate(run, 0, step) || whyNoRate(run, 1, step);
-    return `${run.name} ${why || short(ratio(run, step), 2)}`;
+    return `${run.name} ${why || ratioText(ratio(run, step))}`;
   });
   const seen = `Activity ${state.activity}%, step ${step} of ${state.num_steps}.`;
   return ratios.length ? `${seen} Sparse rate divided by dense rate: ${ratios.join(", ")}.` : `${seen} No optimizer is shown.`;

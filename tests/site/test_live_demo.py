@@ -16,7 +16,9 @@ AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PRESETS = json.loads((ROOT / "book" / "live_demo" / "presets.json").read_text(encoding="utf-8"))
 FULL, COMPACT = "book/live_demo.html", "book/index.html"
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 800}
+SMALL_PHONE = {"width": 390, "height": 664}
 OPTIMIZERS = ["SGD", "Momentum", "Adagrad", "RMSProp", "Adam"]
+HINT = "Lower the activity and watch the bars. Space plays the steps, comma and full stop take one."
 CONTROLS = "button, input, select, summary, textarea"
 
 
@@ -253,6 +255,13 @@ def test_space_plays_and_comma_and_full_stop_step_wherever_the_focus_is(opened):
     assert int(link(page)["step"]) == step(page)
 
 
+def test_buttons_of_the_steps_name_their_keys(opened):
+    page = opened()
+    buttons = page.locator(".time button")
+    titles = buttons.evaluate_all("buttons => buttons.map(button => button.title)")
+    assert titles == ["Key: space", "Key: comma", "Key: full stop"]
+
+
 def test_space_that_is_held_plays_once(opened):
     page = opened(fragment="step=0&speed=5")
     page.locator(".stage").focus()
@@ -414,11 +423,12 @@ def test_a_preset_opens_its_state_says_so_and_back_leads_back(opened, name):
     expect(slider(page, "activity")).to_have_attribute("aria-valuetext", "33%")
     assert link(page) == {"activity": "33", "noise": "0.7", "step": "77"}
     assert picture(page) == before
-    expect(page.locator(".says")).to_be_empty()
+    expect(page.locator(".says")).to_have_text(HINT)
 
 
-def test_links_in_the_text_open_their_state_and_bring_the_demo_into_view(opened):
-    page = opened(fragment="activity=33")
+@pytest.mark.parametrize("viewport", [WIDE, SMALL_PHONE], ids=["wide", "small phone"])
+def test_links_in_the_text_open_their_state_and_bring_it_into_view(opened, viewport):
+    page = opened(fragment="activity=33", viewport=viewport)
     links = page.locator("article a[href*='preset=']")
     names = [href.split("=")[1] for href in links.evaluate_all("links => links.map(link => link.hash)")]
     assert sorted(names) == sorted(PRESETS)
@@ -426,11 +436,45 @@ def test_links_in_the_text_open_their_state_and_bring_the_demo_into_view(opened)
         each.click()
         expect(page.locator(f".preset[data-preset={name}]")).to_have_attribute("aria-pressed", "true")
         expect(page.locator(".says")).to_have_text(PRESETS[name]["says"])
-        expect(page.locator(".live-demo .stage")).to_be_in_viewport(ratio=0.5)
+        for part in (".knob-activity", ".says", ".bars"):
+            expect(page.locator(f".live-demo {part}")).to_be_in_viewport(ratio=1)
     assert link(page) == {"preset": names[-1]}
     for _ in names:
         page.go_back()
     expect(slider(page, "activity")).to_have_attribute("aria-valuetext", "33%")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_on_a_phone_a_preset_button_brings_what_it_changes_into_view(opened, name):
+    page = opened(viewport=SMALL_PHONE)
+    page.locator(f".preset[data-preset={name}]").click()
+    for part in (".knob-activity", ".says", ".bars"):
+        expect(page.locator(f".live-demo {part}")).to_be_in_viewport(ratio=1)
+
+
+def test_on_a_wide_screen_no_preset_moves_the_picture(opened):
+    page = opened()
+    stage = page.locator(".stage")
+    before = stage.bounding_box()["y"] - page.locator(".live-demo").bounding_box()["y"]
+    for name in PRESETS:
+        page.locator(f".preset[data-preset={name}]").click()
+        slider(page, "activity").press("ArrowLeft")
+        draw(page)
+        expect(page.locator(".says")).to_contain_text("As it opened: ")
+        assert stage.bounding_box()["y"] - page.locator(".live-demo").bounding_box()["y"] == before
+
+
+@pytest.mark.parametrize("viewport", [PHONE, SMALL_PHONE], ids=["phone", "small phone"])
+@pytest.mark.parametrize("name", [FULL, COMPACT])
+def test_on_a_phone_the_bars_come_right_under_the_slider_and_are_seen_with_it(opened, name, viewport):
+    page = opened(name, viewport=viewport)
+    activity = page.locator(".knob-activity")
+    activity.evaluate("slider => slider.scrollIntoView({ block: 'start', behavior: 'instant' })")
+    for part in (activity, page.locator(".bars")):
+        expect(part).to_be_in_viewport(ratio=1)
+    panels = [".bars", ".space"] + [".losses"] * (name == FULL)
+    tops = [page.locator(panel).bounding_box()["y"] for panel in panels]
+    assert tops == sorted(tops)
 
 
 def test_links_to_headings_leave_the_demo_alone(opened):
@@ -751,6 +795,72 @@ def test_without_a_clipboard_the_text_is_there_to_be_copied(opened, what):
     expect(text).to_be_hidden()
 
 
+# What the numbers say.
+
+
+def sums(page):
+    """Return what the bars say of Adagrad's sums."""
+    draw(page)
+    return page.locator(".bars .sums").text_content()
+
+
+def test_the_bars_say_where_the_ratio_of_adagrad_comes_from(opened):
+    page = opened(fragment="activity=5&step=400&table=yes")
+    assert sums(page) == "Adagrad: √(Σg² dense / Σg² sparse) = √(55.3 / 19.3) = 1.69"
+    expect(page.locator(".fold-table p")).to_have_text(sums(page))
+    expect(page.locator(".rates-of[data-optimizer=Adagrad] .share")).to_have_text("×1.69")
+    # Before the sparse weight has a gradient, without Adagrad, and where ε counts, there is nothing to say.
+    for fragment in ("activity=5&step=3", "step=0", "shown=SGD", "eps=0.1"):
+        page.evaluate("fragment => { location.hash = fragment; }", fragment)
+        draw(page)
+        assert sums(page) == "", fragment
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    ["", "batch_size=400&activity=1&noise=0&theta1=1&num_steps=50", "batch_size=400&activity=1&theta1=1&theta2=1"],
+)
+def test_the_sums_of_adagrad_fit_into_the_panel(opened, fragment):
+    page = opened(fragment=fragment)
+    assert sums(page)
+    right = page.locator(".bars .sums").evaluate("text => text.getBBox().x + text.getBBox().width")
+    assert right < 360  # units of the panel
+
+
+def test_a_weight_without_a_gradient_does_not_change(opened):
+    page = opened(fragment="activity=5&step=3&numbers=yes&chosen=RMSProp")
+    row = page.locator(".fold-numbers tbody tr")
+    expect(row.filter(has_text="θ ← θ + change").locator("td").last).to_have_text("−1 + 0 = −1")
+    expect(row.filter(has_text="− rate × g").locator("td").last).to_have_text("0, no gradient yet")
+    expect(row.filter(has_text="− rate × g").locator("td").first).not_to_contain_text("no gradient yet")
+
+
+def test_a_long_batch_says_how_many_samples_it_has_more(opened):
+    page = opened(fragment="batch_size=16&step=1&numbers=yes")
+    expect(page.locator(".fold-numbers p")).to_contain_text("Step 1 sees samples 1, 2, 3, 4 and 12 more.")
+
+
+def test_the_problem_is_as_tall_with_a_thousand_steps_as_with_fewer(opened):
+    page = opened()
+    for viewport in (PHONE, WIDE):
+        page.set_viewport_size(viewport)
+        tall = []
+        for steps in (950, 1000, 2000):
+            page.evaluate("steps => { location.hash = `num_steps=${steps}`; }", steps)
+            expect(page.locator(".knob-num_steps output")).to_have_text(str(steps))
+            tall.append(page.locator(".problem").bounding_box()["height"])
+        assert len(set(tall)) == 1
+
+
+def test_the_cross_of_a_diverged_run_has_the_colour_of_its_optimizer(opened):
+    page = opened(fragment="SGD=10")
+    head = page.locator(".head[data-is=diverged]")
+    path = page.locator(".space .path[data-optimizer=SGD]")
+    stroke = "element => getComputedStyle(element).stroke"
+    assert head.get_attribute("data-optimizer") == "SGD"
+    assert head.evaluate(stroke) == path.evaluate(stroke)
+
+
 # For everyone.
 
 
@@ -799,12 +909,27 @@ CONTRASTS = """() => {
 }"""
 
 
+@pytest.mark.parametrize("media", ["screen", "print"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_can_be_read_against_what_is_behind_it(opened, scheme):
+def test_every_text_can_be_read_against_what_is_behind_it(opened, scheme, media):
     page = opened(fragment="numbers=yes&history=yes&table=yes&activity=5&SGD=2&colour=red", color_scheme=scheme)
+    page.emulate_media(media=media, color_scheme=scheme)
     contrasts = page.evaluate(CONTRASTS)
-    assert len(contrasts) > 100
+    assert len(contrasts) > (100 if media == "screen" else 30)
     assert [text for text, contrast in contrasts if contrast < 4.5] == []
+
+
+def test_on_paper_what_is_seen_is_said_in_words_too(opened):
+    page = opened(fragment="preset=rare", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print", color_scheme="dark")
+    for part, words in ((".says", PRESETS["rare"]["says"]), (".spoken", "Activity 5%, step 400 of 400.")):
+        expect(page.locator(part)).to_contain_text(words)
+        assert page.locator(part).bounding_box()["width"] > 300
+    # The keys are of no use there.
+    page.evaluate("location.hash = 'activity=2'")
+    draw(page)
+    expect(page.locator(".says")).to_be_hidden()
 
 
 def test_a_sentence_is_spoken_once_the_reader_has_changed_something(opened):
@@ -847,6 +972,11 @@ def test_without_a_script_and_on_paper_the_demo_is_a_picture(opened, name):
         assert controls.count() > 0
         for control in controls.all():
             expect(control).to_be_hidden()
+    note = ".live-demo-frame noscript"
+    expect(still.locator(note)).to_be_visible()
+    said = still.locator(note).evaluate("note => note.textContent")
+    assert said == "The controls need JavaScript. This is the state at 100% activity."
+    expect(paper.locator(note)).to_be_hidden()
 
 
 @pytest.mark.parametrize("name", [FULL, COMPACT])
