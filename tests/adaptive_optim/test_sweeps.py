@@ -221,7 +221,8 @@ def cluster(tmp_path_factory):
             n_workers=2,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            # Any free port: without an address it takes a fixed one, and warns where that is in use.
+            dashboard_address="localhost:0",
             local_directory=tmp_path_factory.mktemp("dask"),
         ) as client,
         client.get_executor() as executor,
@@ -474,8 +475,10 @@ def test_memory_grows_with_the_results_and_not_with_the_runs(threads, where, mea
     act(32)()
     few, many = act(64), act(64 * 16)
     grown = peak(many) - peak(few)
-    # 16,384 runs have 256 KB of parameters alone. Threads may be ahead of what takes their results.
-    assert grown < (3_000_000 if (where, measure) == ("threads", "params") else 200_000)
+    # All at once would take more than 3 MB, and 6.5 MB of parameters would be there twice. Two threads have two
+    # chunks, or one after the other, and may be ahead of what takes their results.
+    limits = {"here": 200_000, "threads": 1_000_000 if measure == "final_loss" else 3_000_000}
+    assert grown < limits[where]
 
 
 # What is refused.
