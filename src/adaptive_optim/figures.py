@@ -421,50 +421,51 @@ def plot_leaders(
     decades = [i for i, exponent in enumerate(np.log10(x)) if abs(exponent - round(exponent)) < 0.02]
     tall = 1 / len(panels)
     for number, (title, found) in enumerate(panels.items(), 1):
-        axes = _axes(number)
+        rows_of = _axes(number)["yaxis"]
         for i, (label, color) in enumerate(zip(labels, colors, strict=True)):
-            for sure, alpha in ((True, 1.0), (False, 0.35)):
-                mine = (found.index == i) & (found.is_sure == sure)
-                fig.add_trace(
-                    go.Heatmap(
-                        x=columns.tolist(),
-                        y=rows.tolist(),
-                        z=np.where(mine, 1.0, np.nan).tolist(),
-                        text=np.char.mod("%.0f%%", 100 * found.share).tolist(),
-                        colorscale=[[0, _faded(color, alpha)], [1, _faded(color, alpha)]],
-                        zmin=0,
-                        zmax=1,
-                        showscale=False,
-                        xgap=1,
-                        ygap=1,
-                        name=label,
-                        hovertemplate=f"{label}: first on %{{text}} of the seeds<extra></extra>",
-                        hoverongaps=False,
-                        **axes,
-                    )
+            strengths = np.where(found.is_sure, 1.0, 0.0)
+            fig.add_trace(
+                go.Heatmap(
+                    x=columns.tolist(),
+                    y=rows.tolist(),
+                    z=[_rounded(row) for row in np.where(found.index == i, strengths, np.nan)],
+                    text=np.char.mod("%.0f%%", 100 * found.share).tolist(),
+                    colorscale=[[0, _faded(color, 0.35)], [1, _faded(color, 1)]],
+                    zmin=0,
+                    zmax=1,
+                    showscale=False,
+                    xgap=1,
+                    ygap=1,
+                    name=label,
+                    hovertemplate=f"{label}: first on %{{text}} of the seeds<extra></extra>",
+                    hoverongaps=False,
+                    yaxis=rows_of,
                 )
+            )
         top = 1 - (number - 1) * tall
-        last = number == len(panels)
-        _set_axis(
-            fig,
-            "x",
-            number,
-            title=x_title if last else "",
-            tickvals=decades,
-            ticktext=[_plain(float(x[i])) for i in decades],
-            showgrid=False,
-        )
         _set_axis(
             fig,
             "y",
             number,
+            anchor="x",
             title=y_title,
-            domain=[round(top - 0.7 * tall, 4), round(top - 0.05 * tall, 4)],
+            domain=[round(top - 0.85 * tall, 4), round(top - 0.05 * tall, 4)],
             tickvals=rows.tolist(),
             ticktext=[_plain(float(value)) for value in y],
             showgrid=False,
         )
         _headline(fig, title, number)
+        fig.layout.annotations[-1].xref = "x domain"
+    _set_axis(
+        fig,
+        "x",
+        1,
+        anchor=rows_of,
+        title=x_title,
+        tickvals=decades,
+        ticktext=[_plain(float(x[i])) for i in decades],
+        showgrid=False,
+    )
     for label, color in zip(labels, colors, strict=True):
         look = {"symbol": "square", "size": 11, "color": color}
         fig.add_trace(go.Scatter(x=[None], y=[None], name=label, mode="markers", marker=look, hoverinfo="skip"))

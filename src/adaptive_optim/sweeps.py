@@ -432,7 +432,7 @@ class _Goals:
         return np.moveaxis(self.last_outside + 1, 0, -1)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _stack(problems: tuple[SparseRegression, ...]) -> ProblemStack:
     """Return problems side by side: the same ones for all chunks, which share what they have computed."""
     return ProblemStack(problems)

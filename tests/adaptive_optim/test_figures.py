@@ -18,11 +18,13 @@ from adaptive_optim import (
     ProblemStack,
     RMSProp,
     SparseRegression,
+    leader,
     median_interval,
     minimize,
     plot_activity_slider,
     plot_bands,
     plot_curves,
+    plot_leaders,
     plot_paths,
     plot_playback,
     plot_rate_bars,
@@ -98,6 +100,15 @@ def excess_of_seeds():
     }
 
 
+RATES = np.logspace(-2, 0, 3)
+# How often each was first at each activity and rate. In the last cell nobody was.
+FIRSTS = np.zeros((len(BOOK), 2, 3), int)
+FIRSTS[0, 0] = 80, 40, 0
+FIRSTS[2, 0] = 10, 50, 0
+FIRSTS[4, 1] = 100, 0, 0
+FIRSTS[1, 1] = 0, 70, 0
+LEADERS = {title: leader(FIRSTS, trials=100) for title in ("one world", "another")}
+
 # One row per figure: how the book would draw these runs.
 FIGURES = {
     "plot_paths": lambda runs, alt: plot_paths({"one": (PROBLEM, runs), "other": (ROTATED, RUNS)}, alt=alt),
@@ -111,6 +122,9 @@ FIGURES = {
     ),
     "plot_seeds": lambda runs, alt: plot_seeds(
         {label: losses[-1] for label, losses in excess_of_seeds().items()}, x_title="excess loss", alt=alt
+    ),
+    "plot_leaders": lambda runs, alt: plot_leaders(
+        RATES, 100 * np.array([0.05, 1.0]), LEADERS, list(BOOK), x_title="rate", y_title="activity (%)", alt=alt
     ),
     "plot_activity_slider": lambda runs, alt: plot_activity_slider(
         problems(), {**runs_at_each(), 0.05: runs}, start=0.05, alt=alt
@@ -618,3 +632,23 @@ def test_side_by_side_panels_are_stacked_on_a_narrow_screen(name):
     assert all(0 <= low < high <= 1 for low, high in spans)
     assert all(below[1] < above[0] for below, above in pairwise(spans))
     assert all(narrow[f"xaxis{number}.domain"][1] == 1 for number in numbers)
+
+
+def test_a_map_of_leaders_colours_each_cell_once_and_pale_where_it_is_not_sure():
+    fig = figure("plot_leaders")
+    for axis, title in zip(("y", "y2"), LEADERS, strict=True):
+        cells = [trace for trace in fig.data if trace.type == "heatmap" and trace.yaxis == axis]
+        seen = {}
+        for trace in cells:
+            for row, column in np.argwhere(np.array(trace.z, float) >= 0):
+                assert (row, column) not in seen
+                seen[row, column] = trace.name, trace.z[row][column]
+        assert seen == {
+            (0, 0): ("SGD", 1),
+            (0, 1): ("Adagrad", 0),
+            (1, 0): ("Adam", 1),
+            (1, 1): ("Momentum", 1),
+        }
+        assert [color.rpartition(",")[2] for _, color in cells[0].colorscale] == ["0.35)", "1)"]
+        assert cells[0].text[0][0] == "80%"
+        assert title in [note.text for note in fig.layout.annotations]
