@@ -360,7 +360,7 @@ class _Recorder:
             self.params.append(params)
 
     def add(self, step: int, grad: Array, rate: Array, params: Array) -> None:
-        if not (-SAFE < params.min() and params.max() < SAFE and rate.min() > 0):
+        if not (params.min() > -SAFE and params.max() < SAFE and rate.min() > 0):
             lost = ~is_sound(params, rate).all(axis=0) & (self.diverged_at < 0)
             self.diverged_at[lost] = step
         if self.points is not None:
