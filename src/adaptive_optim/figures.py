@@ -422,8 +422,9 @@ def plot_leaders(
     tall = 1 / len(panels)
     for number, (title, found) in enumerate(panels.items(), 1):
         rows_of = _axes(number)["yaxis"]
-        for i, (label, color) in enumerate(zip(labels, colors, strict=True)):
-            strengths = np.where(found.is_sure, 1.0, 0.0)
+        strengths = np.where(found.is_sure, 1.0, 0.0)
+        for i in np.unique(found.index[found.index >= 0]):
+            label, color = labels[i], colors[i]
             fig.add_trace(
                 go.Heatmap(
                     x=columns.tolist(),

@@ -8,10 +8,11 @@ from playwright.sync_api import expect
 # How many traces Plotly holds and the picture has, and the picture's shapes.
 DRAWN = """figure => {
     const drawing = figure.querySelector(".plotly-drawing");
-    const shapes = [...drawing.querySelectorAll(".cartesianlayer .trace path")];
+    // A map of cells is one picture.
+    const shapes = [...drawing.querySelectorAll(".cartesianlayer :is(.trace path, .hm image)")];
     return {
         held: drawing.data.length,
-        drawn: drawing.querySelectorAll(".cartesianlayer .trace").length,
+        drawn: drawing.querySelectorAll(".cartesianlayer :is(.trace, .hm)").length,
         shapes: shapes.filter(shape => shape.getBoundingClientRect().width > 0).length,
     };
 }"""
