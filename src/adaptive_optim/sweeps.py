@@ -35,7 +35,7 @@ MEASURES = (
 SMALLEST_LOSS = 1e-16
 """Below that an excess loss is rounding: it counts as this much."""
 
-STEPS_AT_ONCE = 8
+STEPS_AT_ONCE = 2
 SAFE = 1e100
 """As long as all parameters are nearer to zero, and all rates above it, no run has diverged at this step."""
 
@@ -399,9 +399,11 @@ class _Recorder:
         nowhere = np.full((2, *lost.shape), np.nan)
         results: dict[str, Any] = {"diverged_at": self.diverged_at}
         if self.to_loss:
-            results["steps_to_loss"] = np.where(lost[..., None], num_steps + 1, self.to_loss.arrivals)
+            arrivals = np.where(lost, num_steps + 1, self.to_loss.arrivals)
+            results["steps_to_loss"] = np.moveaxis(arrivals, 0, -1)
         if self.to_distance:
-            results["steps_to_distance"] = np.where(lost[..., None], num_steps + 1, self.to_distance.arrivals)
+            arrivals = np.where(lost, num_steps + 1, self.to_distance.arrivals)
+            results["steps_to_distance"] = np.moveaxis(arrivals, 0, -1)
         if self.log_losses is not None:
             results["log_loss_area"] = np.where(lost, np.inf, self.log_losses / num_steps)
         results["final_loss"] = np.where(lost, np.inf, self.stack.excess_loss(last))
@@ -416,20 +418,16 @@ class _Recorder:
 
 
 class _Goals:
-    """Notes when runs were last outside of each goal."""
+    """Notes the step after the last one at which runs were outside of each goal: when they arrived to stay."""
 
     def __init__(self, goals: tuple[float, ...], shape: tuple[int, ...]) -> None:
         self.goals = goals
-        self.last_outside = np.full((len(goals), *shape), -1)
+        self.arrivals = np.zeros((len(goals), *shape), np.int32)
 
     def add(self, values: Array, first_step: int) -> None:
-        for i, goal in enumerate(self.goals):
+        for goal, arrivals in zip(self.goals, self.arrivals, strict=True):
             for step, outside in enumerate(~(values <= goal), first_step):
-                np.copyto(self.last_outside[i], step, where=outside)
-
-    @property
-    def arrivals(self) -> Array:
-        return np.moveaxis(self.last_outside + 1, 0, -1)
+                np.maximum(arrivals, outside * np.int32(step + 1), out=arrivals)
 
 
 @lru_cache(maxsize=2)
