@@ -36,7 +36,8 @@ def median_interval(samples: ArrayLike, axis: int = -1, confidence: float = 0.95
     Raises
     ------
     ValueError
-        If there are too few samples for this confidence (fewer than 6 for 0.95), or one is ``nan``.
+        If there are too few samples for this confidence (fewer than 6 for 0.95), one is ``nan``, or the confidence
+        is not between 0 and 1.
 
     References
     ----------
@@ -84,7 +85,7 @@ def share_interval(successes: ArrayLike, trials: ArrayLike, confidence: float = 
     Raises
     ------
     ValueError
-        If there are more successes than trials, or negative ones.
+        If there are more successes than trials, or negative ones, or the confidence is not between 0 and 1.
 
     References
     ----------
@@ -126,7 +127,8 @@ def leader(firsts: ArrayLike, trials: int, confidence: float = 0.95) -> Leader:
     Parameters
     ----------
     firsts : array_like
-        How often each was first, ``(contestants, ...)``, at least two. A tie counts for all who share it.
+        How often each was first, ``(contestants, ...)``, at least two. A tie counts for all who share it, so shares
+        may add up to more than 1; between leader and runner-up it counts for both sides.
     trials : int
         Number of trials.
     confidence : float, default 0.95
@@ -141,7 +143,8 @@ def leader(firsts: ArrayLike, trials: int, confidence: float = 0.95) -> Leader:
     Raises
     ------
     ValueError
-        If there are fewer than two contestants, or someone was first more often than there were trials.
+        If there are fewer than two contestants, someone was first more often than there were trials, or the
+        confidence is not between 0 and 1.
 
     Examples
     --------

@@ -194,7 +194,7 @@ def tune(
     reported_seeds : collection of int
         Seeds that results are reported on. None of them may be among those of the problems.
     most_widenings : int, default 3
-        How often the grid may be made wider.
+        How often the grid may be made wider, at least 0.
     **options
         Further arguments of :func:`sweep`.
 
@@ -205,7 +205,7 @@ def tune(
     Raises
     ------
     ValueError
-        If a seed is both tuned on and reported, or the grid is not as said here.
+        If a seed is both tuned on and reported, or another argument is not as said here or in :func:`sweep`.
 
     Examples
     --------
@@ -232,6 +232,9 @@ def tune(
     spacing = np.diff(np.log10(grid)) if grid.ndim == 1 and np.all(grid > 0) else np.zeros(0)
     if len(spacing) < 2 or not np.allclose(spacing, spacing[0]) or spacing[0] <= 0:
         raise ValueError(f"rates={rates!r}: must be at least 3 rising numbers, evenly spaced on a log scale")
+
+    if operator.index(most_widenings) < 0:
+        raise ValueError(f"most_widenings={most_widenings!r}: must be a whole number of at least 0")
 
     def runs(some: Array) -> xr.Dataset:
         column = some.reshape(-1, *(1,) * len(problems.axes))

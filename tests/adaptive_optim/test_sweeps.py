@@ -698,3 +698,10 @@ def test_a_grid_that_is_not_evenly_spaced_is_refused(rates):
     message = re.escape(f"rates={rates!r}: must be at least 3 rising numbers, evenly spaced on a log scale")
     with pytest.raises(ValueError, match=message):
         tuning(rates=rates, score=distance_to(SGD=-1.0, Adam=-1.0))
+
+
+def test_a_negative_number_of_widenings_is_refused():
+    problems = ProblemStack.grid(seed=[1000])
+    score = xr.Dataset.to_dataarray
+    with pytest.raises(ValueError, match="most_widenings=-1: must be a whole number of at least 0"):
+        tune({"SGD": SGD}, problems, 5, rates=[0.01, 0.1, 1], score=score, reported_seeds=[], most_widenings=-1)
