@@ -337,6 +337,28 @@ def test_slider_start_and_presets_follow_mouse_and_touch(opened, way):
     assert link(page) == {"preset": "rare"}
 
 
+@pytest.mark.parametrize("way", ["mouse", "touch"])
+def test_every_slider_and_box_follows_mouse_and_touch(opened, way):
+    page = opened(has_touch=way == "touch", viewport=PHONE if way == "touch" else WIDE)
+    operable = page.locator(".live-demo input")
+    assert operable.count() >= 20
+    for control in operable.all():
+        if not control.is_visible():
+            continue  # One rate for all, and each its own, take turns.
+        control.scroll_into_view_if_needed()
+        before = link(page)
+        box = control.bounding_box()
+        # Not where it stands at first.
+        place = {
+            "x": box["width"] * (0.85 if control.get_attribute("type") == "range" else 0.5),
+            "y": box["height"] / 2,
+        }
+        control.tap(position=place) if way == "touch" else control.click(position=place)
+        assert link(page) != before, (
+            control.get_attribute("aria-label") or control.locator("xpath=..").text_content()
+        )
+
+
 # Playing. The first two need a real clock.
 
 
