@@ -15,6 +15,7 @@ from adaptive_optim.figures import (
 from adaptive_optim.intervals import Leader, leader, median_interval, share_interval
 from adaptive_optim.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, Momentum, Optimizer, RMSProp, Step
 from adaptive_optim.problems import ProblemStack, Quadratic, SparseRegression
+from adaptive_optim.sparse import RowStep, update_rows
 from adaptive_optim.sweeps import Tuned, sweep, tune
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "ProblemStack",
     "Quadratic",
     "RMSProp",
+    "RowStep",
     "SparseRegression",
     "Step",
     "Tuned",
@@ -47,4 +49,5 @@ __all__ = [
     "share_interval",
     "sweep",
     "tune",
+    "update_rows",
 ]

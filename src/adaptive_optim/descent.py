@@ -141,9 +141,15 @@ def descend(
     state = optimizer.init(params)
     for step in count():
         grad = gradient(params, step)
-        state, rate, direction = optimizer.step(state, grad)
-        params = params - rate * direction
+        state, rate, _, params = take_step(optimizer, state, params, grad)
         yield grad, rate, params
+
+
+def take_step(optimizer: Optimizer, state: Any, params: Array, grad: Array) -> tuple[Any, Any, Any, Array]:
+    """Take one step: return the new state, the rate, the direction and the new parameters."""
+    state, rate, direction = optimizer.step(state, grad)
+    params = params - rate * direction
+    return state, rate, direction, params
 
 
 def is_sound(params: Array, rate: Array) -> Any:
