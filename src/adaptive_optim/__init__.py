@@ -15,14 +15,17 @@ from adaptive_optim.figures import (
 from adaptive_optim.intervals import Leader, leader, median_interval, share_interval
 from adaptive_optim.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, Momentum, Optimizer, RMSProp, Step
 from adaptive_optim.problems import ProblemStack, Quadratic, SparseRegression
+from adaptive_optim.skipgram import SkipGram, Training, train
 from adaptive_optim.sparse import RowStep, update_rows
 from adaptive_optim.sweeps import Tuned, sweep, tune
+from adaptive_optim.text import Corpus, python_help_text
 
 __all__ = [
     "OPTIMIZERS",
     "SGD",
     "Adagrad",
     "Adam",
+    "Corpus",
     "Descent",
     "Leader",
     "Momentum",
@@ -31,8 +34,10 @@ __all__ = [
     "Quadratic",
     "RMSProp",
     "RowStep",
+    "SkipGram",
     "SparseRegression",
     "Step",
+    "Training",
     "Tuned",
     "leader",
     "median_interval",
@@ -46,8 +51,10 @@ __all__ = [
     "plot_rate_bars",
     "plot_rates",
     "plot_seeds",
+    "python_help_text",
     "share_interval",
     "sweep",
+    "train",
     "tune",
     "update_rows",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from itertools import count
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
+from tqdm import tqdm
 
 from adaptive_optim.optimizers import Array, Optimizer
 
@@ -166,6 +168,13 @@ def whole_number(name: str, value: Any) -> int:
     if whole < 1:
         raise ValueError(f"{name}={value!r}: must be a whole number of at least 1")
     return whole
+
+
+def progress(total: int, unit: str) -> Any:
+    """Return a progress bar, silent when nobody looks on."""
+    # In a notebook tqdm writes to no terminal, but somebody does.
+    in_notebook = "ipykernel" in sys.modules
+    return tqdm(total=total, unit=f" {unit}", leave=False, **({} if in_notebook else {"disable": None}))
 
 
 def check_optimizer(optimizer: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, fields, replace
@@ -15,9 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
-from tqdm import tqdm
 
-from adaptive_optim.descent import check_optimizer, descend, is_sound, whole_number
+from adaptive_optim.descent import check_optimizer, descend, is_sound, progress, whole_number
 from adaptive_optim.optimizers import Array, Optimizer
 from adaptive_optim.problems import ProblemStack, SparseRegression, batch_gradient
 
@@ -142,7 +140,7 @@ def sweep(
     names = list(settings)
     shape = (len(names), settings[names[0]].num_settings, len(problems.problems))
     results = tally.room(*shape)
-    with _progress(prod(shape)) as bar:
+    with progress(prod(shape), "runs") as bar:
         for chunk, measured in _computed(chunks, settings, problems, starts, tally, executor):
             for name, values in measured.items():
                 results[name][names.index(chunk.name), chunk.settings, chunk.problems] = values
@@ -499,12 +497,6 @@ def _computed(
         # A broken executor ends its futures itself, and stumbles over cancelled ones.
         if not is_broken:
             wait([future for future in futures if not future.cancel()])
-
-
-def _progress(runs: int) -> Any:
-    # In a notebook tqdm writes to no terminal, but somebody looks on.
-    in_notebook = "ipykernel" in sys.modules
-    return tqdm(total=runs, unit=" runs", leave=False, **({} if in_notebook else {"disable": None}))
 
 
 def _labelled(

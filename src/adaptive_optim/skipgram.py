@@ -1,0 +1,327 @@
+"""Skip-gram with negative sampling: a table of word vectors, learned from which words stand next to which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from adaptive_optim.descent import check_optimizer, progress, whole_number
+from adaptive_optim.optimizers import Array, Optimizer
+from adaptive_optim.sparse import RowStep, update_rows
+from adaptive_optim.text import BANDS, Corpus
+
+NOISE_POWER = 0.75
+"""The noise draws a word with a probability proportional to its count to this power, as word2vec does."""
+
+NOISE_PLACES = 2**20
+NOISE_SEED = 987_654_321
+"""Seed of the noise words that losses are measured with: the same for every run."""
+
+
+class Batch(NamedTuple):
+    """Some pairs, each with its noise."""
+
+    words: Any
+    """Word of each pair, ``(batch,)``: rows of the table of words."""
+    others: Any
+    """Its neighbour first, then the noise words, ``(batch, 1 + num_noise)``: rows of the table of neighbours."""
+
+
+class Training(NamedTuple):
+    """What :func:`train` did. Axes named ``...`` are runs side by side, as in the settings of the optimizer."""
+
+    words: Array
+    """Table of words at the end, ``(..., rows, dim)``; ``nan`` in runs that diverged."""
+    others: Array
+    """Table of neighbours at the end, likewise."""
+    start: Array
+    """Table of words at the start, ``(rows, dim)``."""
+    gains: Array
+    """What :meth:`SkipGram.gains` says at each checkpoint, ``(checkpoints, ..., 4)``; minus infinity in runs that
+    diverged."""
+    updates: Array
+    """In how many steps each row of the table of words had a gradient, ``(rows,)``."""
+    path: Array
+    """Length of each row's path, ``(..., rows)``."""
+    idle_path: Array
+    """How much of it was made in steps in which the row was not looked up, ``(..., rows)``."""
+    rate: Array
+    """Length of each row's last step with a gradient, by that of the direction it went, ``(..., rows)``; ``nan``
+    for rows that had none."""
+    diverged_at: Any
+    """Step that took each run out of the finite numbers, ``(...)``; -1 for none."""
+
+
+@dataclass(frozen=True)
+class SkipGram:
+    r"""Model of which words stand next to a word.
+
+    .. math::
+
+        s(w, c) = b_c + u_w^\top v_c, \qquad
+        \ell(w, c) = -\log \sigma\bigl(s(w, c)\bigr) - \sum_{j=1}^{K} \log \sigma\bigl(-s(w, n_j)\bigr)
+
+    where row :math:`u_w` of one table belongs to the word :math:`w`, row :math:`v_c` of the other to its neighbour
+    :math:`c`, and the :math:`K` noise words :math:`n_j` are drawn with probability :math:`P(n)`. The offset
+    :math:`b_c = \log \bigl(\hat P(c) / K P(c)\bigr)`, with :math:`\hat P(c)` the share of :math:`c` among all
+    neighbours, is not learned: it is the best there is without looking at the word.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Where pairs come from.
+    dim : int, default 16
+        Numbers in a row.
+    num_noise : int, default 5
+        :math:`K`, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as said here; the message names it.
+
+    Notes
+    -----
+    word2vec has no offset, and learns its part along with the rest. Here a model whose table of neighbours is zero,
+    as at the start, *is* the baseline that ignores the word, and what it gains is due to the word.
+
+    References
+    ----------
+    Mikolov et al. (2013), "Distributed representations of words and phrases and their compositionality",
+    equation (4). Levy and Goldberg (2014), "Neural word embedding as implicit matrix factorization", on what
+    the best scores are.
+
+    Examples
+    --------
+    >>> model = SkipGram(Corpus("the cat sat. The dog sat. " * 200), dim=2)
+    >>> words, others = model.start(seed=0)
+    >>> words.shape, others.any()
+    ((4, 2), np.False_)
+    """
+
+    corpus: Corpus
+    dim: int = 16
+    num_noise: int = 5
+    offset: Array = field(init=False, repr=False, compare=False)
+    _noise: Array = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.corpus, Corpus):
+            raise ValueError(f"corpus={self.corpus!r}: must be a Corpus")
+        whole_number("dim", self.dim)
+        num_noise = whole_number("num_noise", self.num_noise)
+        noise = self.corpus.counts**NOISE_POWER
+        noise /= noise.sum()
+        seen = np.bincount(self.corpus.pairs("train")[:, 1], minlength=len(noise))
+        # A word that is nobody's neighbour in training: as if it had been so half a time.
+        share = np.maximum(seen, 0.5) / seen.sum()
+        object.__setattr__(self, "offset", np.log(share / (num_noise * noise)).astype(np.float32))
+        # Looked up instead of searched for: words stand in it as often as they are to be drawn.
+        places = (np.arange(NOISE_PLACES) + 0.5) / NOISE_PLACES
+        drawn = np.minimum(noise.cumsum().searchsorted(places), len(noise) - 1)
+        object.__setattr__(self, "_noise", drawn)
+
+    def start(self, seed: int) -> tuple[Array, Array]:
+        """Return the tables before training, ``(rows, dim)``, float32: words of length about 1, neighbours zero."""
+        rows = len(self.corpus.words)
+        words = np.random.default_rng([seed, 0]).normal(size=(rows, self.dim)) / np.sqrt(self.dim)
+        return words.astype(np.float32), np.zeros((rows, self.dim), np.float32)
+
+    def batches(self, seed: int, batch_size: int) -> Iterator[Batch]:
+        """Yield batches of training pairs without end: every pair once, in a new order each time around."""
+        rng = np.random.default_rng([seed, 1])
+        pairs = self.corpus.pairs("train")
+        batch_size = min(batch_size, len(pairs))
+        while True:
+            order = rng.permutation(len(pairs))
+            for first in range(0, len(pairs) - batch_size + 1, batch_size):
+                yield self._with_noise(pairs[order[first : first + batch_size]], rng)
+
+    def part(self, name: str) -> Batch:
+        """Return all pairs of a part of the text as one batch, always with the same noise."""
+        return self._with_noise(self.corpus.pairs(name), np.random.default_rng(NOISE_SEED))
+
+    def loss(self, words: Array, others: Array, batch: Batch) -> Array:
+        """Return the loss of each pair, in nats, ``(..., batch)``."""
+        scores = self._scores(words[..., batch.words, :], others[..., batch.others, :], batch)
+        return np.logaddexp(0, scores).sum(axis=-1) - scores[..., 0]  # type: ignore[no-any-return]
+
+    def gradient(self, words: Array, others: Array, batch: Batch) -> tuple[Array, Array]:
+        r"""Return the gradient of the mean loss with respect to every look-up.
+
+        .. math::
+
+            \frac{\partial \ell}{\partial u_w} = \sum_c \bigl(\sigma(s(w, c)) - y_c\bigr)\, v_c, \qquad
+            \frac{\partial \ell}{\partial v_c} = \bigl(\sigma(s(w, c)) - y_c\bigr)\, u_w
+
+        where the sum goes over the neighbour, with :math:`y = 1`, and the noise words, with :math:`y = 0`.
+
+        Parameters
+        ----------
+        words, others : ndarray
+            The two tables, ``(..., rows, dim)``.
+        batch : Batch
+            What to look up.
+
+        Returns
+        -------
+        ndarray, ndarray
+            ``(..., batch, dim)`` for ``batch.words`` and ``(..., batch, 1 + num_noise, dim)`` for ``batch.others``.
+        """
+        looked_up, beside = words[..., batch.words, :], others[..., batch.others, :]
+        scores = self._scores(looked_up, beside, batch)
+        error = 1 / (1 + np.exp(-scores))
+        error[..., 0] -= 1
+        error /= len(batch.words)
+        return np.einsum("...bc,...bcd->...bd", error, beside), error[..., None] * looked_up[..., None, :]
+
+    def gains(self, words: Array, others: Array, part: str) -> Array:
+        """Return by how much the loss of a part of the text is lower than without a look at the word.
+
+        Parameters
+        ----------
+        words, others : ndarray
+            The two tables, ``(..., rows, dim)``.
+        part : str
+            ``"train"``, ``"validation"`` or ``"test"``.
+
+        Returns
+        -------
+        ndarray
+            ``(..., 4)``, in nats a pair: for words in the head, the middle and the tail of the counts, and for all.
+        """
+        pairs, band = self.part(part), self.corpus.bands()
+        nothing = np.zeros((len(band), self.dim), np.float32)
+        total, count = np.zeros((*words.shape[:-2], len(BANDS))), np.zeros(len(BANDS))
+        # A few at a time: what they look up is many times larger than the tables.
+        for first in range(0, len(pairs.words), 2048):
+            some = Batch(*(ids[first : first + 2048] for ids in pairs))
+            gain = self.loss(nothing, nothing, some) - self.loss(words, others, some)
+            for number in range(len(BANDS)):
+                here = band[some.words] == number
+                total[..., number] += gain[..., here].sum(axis=-1, dtype=float)
+                count[number] += here.sum()
+        whole = total.sum(axis=-1, keepdims=True) / count.sum()
+        return np.concatenate([total / np.maximum(count, 1), whole], axis=-1)
+
+    def _scores(self, looked_up: Array, beside: Array, batch: Batch) -> Array:
+        scores = np.einsum("...bcd,...bd->...bc", beside, looked_up)
+        return scores + self.offset[batch.others]  # type: ignore[no-any-return]
+
+    def _with_noise(self, pairs: Any, rng: np.random.Generator) -> Batch:
+        noise = self._noise[rng.integers(NOISE_PLACES, size=(len(pairs), self.num_noise))]
+        return Batch(pairs[:, 0], np.concatenate([pairs[:, 1:], noise], axis=1))
+
+
+def train(
+    model: SkipGram,
+    optimizer: Optimizer,
+    num_steps: int,
+    *,
+    seed: int,
+    batch_size: int = 256,
+    dense: bool = False,
+    part: str = "validation",
+    checkpoints: Sequence[int] = (),
+) -> Training:
+    """Train a model, and follow what becomes of the rows of its table of words.
+
+    Parameters
+    ----------
+    model : SkipGram
+        What to train.
+    optimizer : Optimizer
+        For both tables. Settings of shape ``(runs, 1, 1)`` train as many runs side by side, on the same batches.
+    num_steps : int
+        How many batches to take a step with.
+    seed : int
+        Of the first table, the order of the pairs and the noise words.
+    batch_size : int, default 256
+        Pairs in a batch.
+    dense : bool, default False
+        Whether every row takes every step, those without a gradient with a gradient of zero.
+    part : str, default "validation"
+        Part of the text whose gains are returned.
+    checkpoints : sequence of int, optional
+        Numbers of steps after which to measure gains, rising; the last one is always measured.
+
+    Returns
+    -------
+    Training
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as said here; the message names it.
+
+    Examples
+    --------
+    >>> from adaptive_optim import Adagrad, Corpus, SkipGram, train
+    >>> model = SkipGram(Corpus("the cat sat. The dog sat. " * 200), dim=2)
+    >>> training = train(model, Adagrad(0.3), num_steps=60, seed=0)
+    >>> training.updates
+    array([60, 60, 60, 60])
+    >>> bool(training.gains[-1, -1] > 0.2)  # in nats a pair
+    True
+    """
+    if not isinstance(model, SkipGram):
+        raise ValueError(f"model={model!r}: must be a SkipGram")
+    check_optimizer(optimizer)
+    num_steps, batch_size = whole_number("num_steps", num_steps), whole_number("batch_size", batch_size)
+    model.corpus.pairs(part)
+    measured = [*checkpoints, num_steps] if num_steps not in checkpoints else list(checkpoints)
+    if measured != sorted(set(measured)) or measured[0] < 1 or measured[-1] != num_steps:
+        raise ValueError(f"checkpoints={checkpoints!r}: must be rising, from 1 to {num_steps}")
+
+    runs = np.shape(optimizer.learning_rate)[:-2]
+    start, nothing = model.start(seed)
+    words, others = (np.broadcast_to(table, (*runs, *table.shape)).copy() for table in (start, nothing))
+    states = [optimizer.init(words), optimizer.init(others)]
+    every = np.arange(len(start))
+    none = np.zeros(words.shape, words.dtype)
+    updates, gains = np.zeros(len(start), int), []
+    path, idle_path = np.zeros(words.shape[:-1]), np.zeros(words.shape[:-1])
+    rate, diverged_at = np.full(words.shape[:-1], np.nan), np.full(runs, -1)
+
+    def follow(done: RowStep, looked_up: Any) -> None:
+        steps = np.linalg.norm(done.rate * done.direction, axis=-1)
+        lengths = np.linalg.norm(done.direction, axis=-1)
+        is_used = np.zeros(len(start), bool)
+        is_used[looked_up] = True
+        used = is_used[done.rows]
+        updates[is_used] += 1
+        path[..., done.rows] += steps
+        idle_path[..., done.rows] += np.where(used, 0, steps)
+        rate[..., done.rows] = np.where(used & (lengths > 0), steps / lengths, rate[..., done.rows])
+
+    # Overflow is not an error here but a result, reported as divergence.
+    with np.errstate(all="ignore"), progress(num_steps, "steps") as bar:
+        for step, batch in zip(range(num_steps), model.batches(seed, batch_size), strict=False):
+            grads = model.gradient(words, others, batch)
+            lost = ~np.logical_and(*(_is_moderate(grad, len(runs)) for grad in grads))
+            diverged_at[lost & (diverged_at < 0)] = step
+            for number, (table, ids, grad) in enumerate(zip((words, others), batch, grads, strict=True)):
+                grad[lost] = 0
+                ids, grad = ids.reshape(-1), grad.reshape(*runs, -1, model.dim)
+                if dense:
+                    ids, grad = np.concatenate([every, ids]), np.concatenate([none, grad], axis=-2)
+                done = update_rows(optimizer, table, states[number], ids, grad)
+                states[number] = done.state
+                if table is words:
+                    follow(done, batch.words)
+            if step + 1 in measured:
+                found = model.gains(words, others, part)
+                found[diverged_at >= 0] = -np.inf
+                gains.append(found)
+            bar.update()
+    words[diverged_at >= 0] = others[diverged_at >= 0] = np.nan
+    return Training(words, others, start, np.stack(gains), updates, path, idle_path, rate, diverged_at[()])
+
+
+def _is_moderate(grad: Array, run_axes: int) -> Any:
+    """Return whether the gradient of each run is finite, and far enough from not being so to be summed."""
+    axes = tuple(range(run_axes, grad.ndim))
+    return (grad.max(axis=axes) < 1e30) & (grad.min(axis=axes) > -1e30)

@@ -1,0 +1,143 @@
+"""Text as numbers: its words, how often they occur, and which stand next to which."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adaptive_optim.descent import whole_number
+
+PARTS = ("train", "validation", "test")
+SHARES = (0.8, 0.1, 0.1)
+BANDS = ("head", "middle", "tail")
+
+
+def python_help_text() -> str:
+    """Return the text of Python's own help topics, which ships with Python.
+
+    It is what ``help("topics")`` lists: the language reference, about 65,000 words of English, under the licence
+    of Python (PSF License Agreement, https://docs.python.org/3/license.html). Its words differ a little from one
+    Python to the next.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    RuntimeError
+        If this Python comes without the module ``pydoc_data.topics``, as some slim ones do.
+
+    Examples
+    --------
+    >>> "assert_stmt" in python_help_text()
+    True
+    """
+    try:
+        topics = importlib.import_module("pydoc_data.topics").topics
+    except ModuleNotFoundError as error:
+        raise RuntimeError(
+            "this Python comes without its help topics (module pydoc_data.topics): take one from python.org or "
+            "conda, or bring a text of your own"
+        ) from error
+    return "\n".join(topics[name] for name in sorted(topics))
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Words of a text, most frequent first, and pairs of neighbours for training, validation and test.
+
+    Parameters
+    ----------
+    text : str
+        Any text. Words are runs of letters, in lower case; everything else parts them.
+    window : int, default 2
+        Words up to this distance are neighbours. Each pair counts both ways.
+    block_length : int, default 50
+        The text is cut into blocks of that many words, and whole blocks go to a part: four fifths to
+        training, a tenth each to validation and test. Neighbours stand in one block.
+    seed : int, default 0
+        Decides which block goes where.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as said here, or a part is left without pairs; the message names it.
+
+    Notes
+    -----
+    The vocabulary is that of the training blocks. Pairs with other words are left out.
+
+    Examples
+    --------
+    >>> corpus = Corpus("the cat sat. The dog sat. " * 200)
+    >>> corpus.words
+    ('sat', 'the', 'dog', 'cat')
+    >>> corpus.counts
+    array([300, 299, 151, 150])
+    >>> corpus.pairs("test").shape
+    (388, 2)
+    """
+
+    text: str
+    window: int = 2
+    block_length: int = 50
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise ValueError(f"text: is a {type(self.text).__name__}, must be a str")
+        window, block_length = whole_number("window", self.window), whole_number("block_length", self.block_length)
+        tokens = re.findall(r"[^\W\d_]+", self.text.lower())
+        block = np.arange(len(tokens)) // block_length
+        rng = np.random.default_rng(self.seed)
+        part = rng.choice(len(PARTS), size=len(tokens) // block_length + 1, p=SHARES)[block]
+        counted = Counter(token for token, its_part in zip(tokens, part, strict=True) if its_part == 0)
+        # Words of the same count by name, so that the order is the text's alone.
+        words = sorted(counted, key=lambda word: (-counted[word], word))
+        places = {word: place for place, word in enumerate(words)}
+        ids = np.array([places.get(token, -1) for token in tokens], int)
+        pairs: dict[str, list[Any]] = {name: [] for name in PARTS}
+        for distance in range(1, window + 1):
+            left, right = ids[:-distance], ids[distance:]
+            together = (block[:-distance] == block[distance:]) & (left >= 0) & (right >= 0)
+            for number, name in enumerate(PARTS):
+                here = together & (part[:-distance] == number)
+                pairs[name] += [np.stack(both, axis=1)[here] for both in ((left, right), (right, left))]
+        joined = {name: np.concatenate(some) for name, some in pairs.items()}
+        for name, some in joined.items():
+            if not len(some):
+                raise ValueError(f"text: of {len(tokens)} words leaves no pairs for {name}, must be longer")
+            some.setflags(write=False)
+        object.__setattr__(self, "_found", (tuple(words), np.array([counted[word] for word in words]), joined))
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The vocabulary, most frequent word first. Row ``i`` of a table belongs to ``words[i]``."""
+        return self._found[0]  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def counts(self) -> Any:
+        """How often each word occurs in the training blocks, ``(words,)``, falling."""
+        return self._found[1]  # type: ignore[attr-defined]
+
+    def pairs(self, part: str) -> Any:
+        """Return the pairs (word, neighbour) of ``"train"``, ``"validation"`` or ``"test"``, ``(pairs, 2)``."""
+        if part not in PARTS:
+            raise ValueError(f"part={part!r}: must be one of {', '.join(PARTS)}")
+        return self._found[2][part]  # type: ignore[attr-defined]
+
+    def bands(self, edges: tuple[int, int] = (10, 100)) -> Any:
+        """Return the band of each word, ``(words,)``: 0 for the head, 1 for the middle, 2 for the tail.
+
+        The tail has the words with counts below the first edge, the head those from the second on.
+        """
+        low, high = edges
+        if not 1 < low < high:
+            raise ValueError(f"edges={edges!r}: must be two rising numbers above 1")
+        return np.where(self.counts >= high, 0, np.where(self.counts >= low, 1, 2))
