@@ -301,7 +301,7 @@ def train(
     with np.errstate(all="ignore"), progress(num_steps, "steps") as bar:
         for step, batch in zip(range(num_steps), model.batches(seed, batch_size), strict=False):
             grads = model.gradient(words, others, batch)
-            lost = ~np.logical_and(*(_is_moderate(grad, len(runs)) for grad in grads))
+            lost = ~np.logical_and(*(_is_moderate(grad, runs) for grad in grads))
             diverged_at[lost & (diverged_at < 0)] = step
             for number, (table, ids, grad) in enumerate(zip((words, others), batch, grads, strict=True)):
                 grad[lost] = 0
@@ -321,7 +321,7 @@ def train(
     return Training(words, others, start, np.stack(gains), updates, path, idle_path, rate, diverged_at[()])
 
 
-def _is_moderate(grad: Array, run_axes: int) -> Any:
+def _is_moderate(grad: Array, runs: tuple[int, ...]) -> Any:
     """Return whether the gradient of each run is finite, and far enough from not being so to be summed."""
-    axes = tuple(range(run_axes, grad.ndim))
-    return (grad.max(axis=axes) < 1e30) & (grad.min(axis=axes) > -1e30)
+    flat = grad.reshape(*runs, -1)
+    return (flat.max(axis=-1) < 1e30) & (flat.min(axis=-1) > -1e30)
