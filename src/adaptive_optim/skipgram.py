@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adaptive_optim.descent import check_optimizer, progress, whole_number
+from adaptive_optim.descent import check_optimizer, progress, take_step, whole_number
 from adaptive_optim.optimizers import Array, Optimizer
-from adaptive_optim.sparse import RowStep, update_rows
+from adaptive_optim.sparse import RowStep, sum_by_row, update_rows
 from adaptive_optim.text import BANDS, Corpus
 
 NOISE_POWER = 0.75
@@ -280,8 +280,6 @@ def train(
     start, nothing = model.start(seed)
     words, others = (np.broadcast_to(table, (*runs, *table.shape)).copy() for table in (start, nothing))
     states = [optimizer.init(words), optimizer.init(others)]
-    every = np.arange(len(start))
-    none = np.zeros(words.shape, words.dtype)
     updates, gains = np.zeros(len(start), int), []
     path, idle_path = np.zeros(words.shape[:-1]), np.zeros(words.shape[:-1])
     rate, diverged_at = np.full(words.shape[:-1], np.nan), np.full(runs, -1)
@@ -306,9 +304,8 @@ def train(
             for number, (table, ids, grad) in enumerate(zip((words, others), batch, grads, strict=True)):
                 grad[lost] = 0
                 ids, grad = ids.reshape(-1), grad.reshape(*runs, -1, model.dim)
-                if dense:
-                    ids, grad = np.concatenate([every, ids]), np.concatenate([none, grad], axis=-2)
-                done = update_rows(optimizer, table, states[number], ids, grad)
+                take = _update_all if dense else update_rows
+                done = take(optimizer, table, states[number], ids, grad)
                 states[number] = done.state
                 if table is words:
                     follow(done, batch.words)
@@ -319,6 +316,15 @@ def train(
             bar.update()
     words[diverged_at >= 0] = others[diverged_at >= 0] = np.nan
     return Training(words, others, start, np.stack(gains), updates, path, idle_path, rate, diverged_at[()])
+
+
+def _update_all(optimizer: Optimizer, table: Array, state: Any, rows: Any, grads: Array) -> RowStep:
+    """Take one step with every row, those that were not looked up with a gradient of zero."""
+    touched, total = sum_by_row(rows, grads)
+    grad = np.zeros_like(table)
+    grad[..., touched, :] = total
+    state, rate, direction, table[...] = take_step(optimizer, state, table, grad)
+    return RowStep(state, np.arange(table.shape[-2]), rate, direction)
 
 
 def _is_moderate(grad: Array, runs: tuple[int, ...]) -> Any:

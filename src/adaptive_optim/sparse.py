@@ -108,7 +108,7 @@ def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike,
     rows, grads = _look_ups(table, rows, grads)
 
     with np.errstate(all="ignore"):
-        touched, grad = _summed(rows, grads)
+        touched, grad = sum_by_row(rows, grads)
     # What is not finite stays so in a sum, and there are fewer sums.
     if not np.isfinite(grad.min() + grad.max()):
         _refuse(rows, grads)
@@ -122,7 +122,7 @@ def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike,
     return RowStep(new._replace(**per_row), touched, rate, direction)
 
 
-def _summed(rows: Any, grads: Array) -> tuple[Any, Array]:
+def sum_by_row(rows: Any, grads: Array) -> tuple[Any, Array]:
     """Return each row once, rising, and its gradients summed in the order in which they came."""
     count, dim = grads.shape[-2:]
     # Row and place in one number: many times faster than a stable sort of the rows.
