@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
@@ -11,6 +10,9 @@ from numpy.typing import ArrayLike
 
 from adaptive_optim.descent import AnyOptimizer, check_optimizer, take_step
 from adaptive_optim.optimizers import Array, Optimizer
+
+# Two numbers side by side, which NumPy adds as one.
+PAIRS = {np.dtype(np.float32): np.complex64, np.dtype(np.float64): np.complex128}
 
 
 class RowStep(NamedTuple):
@@ -107,15 +109,15 @@ def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike,
     per_row = _per_row(state, table)
     rows, grads = _look_ups(table, rows, grads)
 
-    with np.errstate(all="ignore"):
-        touched, grad = sum_by_row(rows, grads)
-    # What is not finite stays so in a sum, and there are fewer sums.
-    if not np.isfinite(grad.min() + grad.max()):
-        _refuse(rows, grads)
-    own = state._replace(**{name: values[..., touched, :] for name, values in per_row.items()})
     # Overflow is not an error here: it leaves infinite numbers, and the next gradient is refused.
     with np.errstate(all="ignore"):
-        new, rate, direction, params = take_step(optimizer, own, table[..., touched, :], grad)
+        grads = grads.astype(table.dtype, copy=False)
+        touched, grad = sum_by_row(rows, grads)
+        # What is not finite stays so in a sum, and there are fewer sums.
+        if not np.isfinite(grad).all():
+            _refuse(rows, grads)
+        own = state._replace(**{name: values.take(touched, axis=-2) for name, values in per_row.items()})
+        new, rate, direction, params = take_step(optimizer, own, table.take(touched, axis=-2), grad)
     table[..., touched, :] = params
     for name, values in per_row.items():
         values[..., touched, :] = getattr(new, name)
@@ -127,21 +129,22 @@ def sum_by_row(rows: Any, grads: Array) -> tuple[Any, Array]:
     count, dim = grads.shape[-2:]
     # Row and place in one number: many times faster than a stable sort of the rows.
     bits = count.bit_length()
-    keys = np.sort(rows.astype(np.int64) << bits | np.arange(count))
+    keys = np.sort(rows << bits | np.arange(count))
     rows, place = keys >> bits, keys & ((1 << bits) - 1)
-    is_first = np.r_[True, rows[1:] != rows[:-1]]
-    total = np.ascontiguousarray(grads[..., place[is_first], :])
-    if total.shape != grads.shape:
+    is_first = np.ones(count, bool)
+    np.not_equal(rows[1:], rows[:-1], out=is_first[1:])
+    first, again = is_first.nonzero()[0], (~is_first).nonzero()[0]
+    total = grads.take(place.take(first), axis=-2)
+    if again.size:
         # Only the repeats, and number by number: np.add.at is many times slower on rows.
-        again = ~is_first
-        runs = np.arange(math.prod(total.shape[:-2]))[:, None, None]
-        into = runs * total.shape[-2] + (is_first.cumsum() - 1)[again][:, None]
-        repeats, flat = np.ascontiguousarray(grads[..., place[again], :]), total.reshape(-1)
-        if dim % 2 == 0:  # two numbers at a time
-            kind = np.result_type(total.dtype, np.complex64)
-            flat, repeats, dim = flat.view(kind), repeats.view(kind), dim // 2
-        np.add.at(flat, (into * dim + np.arange(dim)).reshape(-1), repeats.reshape(-1))
-    return rows[is_first], total
+        sums, repeats = total, grads.take(place.take(again), axis=-2)
+        if dim % 2 == 0 and total.dtype in PAIRS:
+            sums, repeats = sums.view(PAIRS[total.dtype]), repeats.view(PAIRS[total.dtype])
+        numbers = np.arange(first.size * sums.shape[-1]).reshape(first.size, -1)
+        into = numbers.take(again - np.arange(1, again.size + 1), axis=0).reshape(-1)
+        for run, more in zip(sums.reshape(-1, numbers.size), repeats.reshape(-1, into.size), strict=True):
+            np.add.at(run, into, more)
+    return rows.take(first), total
 
 
 def _check_table(table: Any) -> None:
@@ -153,42 +156,46 @@ def _check_table(table: Any) -> None:
 
 def _for_rows_of(table: Array, optimizer: AnyOptimizer) -> AnyOptimizer:
     """Return the optimizer with array settings in the precision of the table."""
-    shape = (*table.shape[:-2], 1, table.shape[-1])
     settings = {}
     for field in fields(optimizer):  # type: ignore[arg-type]
         value = getattr(optimizer, field.name)
-        if not np.ndim(value):
+        if not isinstance(value, np.ndarray):
             continue
-        try:
-            fits = np.broadcast_shapes(value.shape, shape) == shape
-        except ValueError:
-            fits = False
-        if not fits:
+        shape = (*table.shape[:-2], 1, table.shape[-1])
+        if not _broadcasts(value.shape, shape):
             raise ValueError(f"{field.name}: has shape {value.shape}, must broadcast against {shape}")
         if value.dtype != table.dtype:
-            settings[field.name] = value.astype(table.dtype)
+            with np.errstate(over="ignore"):  # too large for this precision: infinite, which no setting may be
+                settings[field.name] = value.astype(table.dtype)
     return replace(optimizer, **settings) if settings else optimizer  # type: ignore[type-var]
 
 
 def _per_row(state: Any, table: Array) -> dict[str, Array]:
     """Return the arrays of a state, which have an entry for each row."""
-    if not hasattr(state, "_asdict"):
+    if not isinstance(state, tuple) or not hasattr(state, "_fields"):
         raise ValueError(f"state={state!r}: must be what init(table) or the last step returned")
-    arrays = {name: value for name, value in state._asdict().items() if np.ndim(value)}
-    for name, values in arrays.items():
-        try:
-            fits = (
-                values.shape[-2] == table.shape[-2]
-                and np.broadcast_shapes(values.shape, table.shape) == table.shape
-            )
-        except (ValueError, IndexError):
-            fits = False
-        if not fits or not values.flags.writeable:
+    arrays = {}
+    for name, values in zip(state._fields, state, strict=True):
+        if isinstance(values, (int, float, np.generic)):
+            continue
+        if not isinstance(values, np.ndarray) or not values.flags.writeable:
+            raise ValueError(f"state.{name}={values!r}: must be a number or a writeable array")
+        # Another shape is rare, and asking whether it broadcasts is slow.
+        if values.shape != table.shape and not (
+            values.shape[-2:-1] == table.shape[-2:-1] and _broadcasts(values.shape, table.shape)
+        ):
             raise ValueError(
-                f"state.{name}: has shape {np.shape(values)}, must be writeable and have the rows of the table, "
-                f"{table.shape}"
+                f"state.{name}: has shape {values.shape}, must have the rows of the table, {table.shape}"
             )
+        arrays[name] = values
     return arrays
+
+
+def _broadcasts(shape: tuple[int, ...], against: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, against) == against
+    except ValueError:
+        return False
 
 
 def _look_ups(table: Array, rows: ArrayLike, grads: ArrayLike) -> tuple[Any, Array]:
@@ -198,10 +205,10 @@ def _look_ups(table: Array, rows: ArrayLike, grads: ArrayLike) -> tuple[Any, Arr
         ids = np.array(None)
     if ids.dtype.kind not in "iu" or ids.ndim != 1 or not ids.size:
         raise ValueError(f"rows={rows!r}: must be whole numbers, (k,)")
-    count = table.shape[-2]
-    wrong = ids[(ids < 0) | (ids >= count)]
-    if wrong.size:
-        raise ValueError(f"rows: {wrong[0]} is among them, must be from 0 to {count - 1}")
+    last = table.shape[-2] - 1
+    if ids.min() < 0 or ids.max() > last:
+        wrong = ids[(ids < 0) | (ids > last)]
+        raise ValueError(f"rows: {wrong[0]} is among them, must be from 0 to {last}")
     shape = (*table.shape[:-2], len(ids), table.shape[-1])
     try:
         real = np.asarray(grads)
@@ -209,7 +216,7 @@ def _look_ups(table: Array, rows: ArrayLike, grads: ArrayLike) -> tuple[Any, Arr
         real = np.array(None)
     if real.dtype.kind not in "iuf" or real.shape != shape:
         raise ValueError(f"grads: has {real.dtype} of shape {real.shape}, must be real numbers of shape {shape}")
-    return ids, real.astype(table.dtype, copy=False)
+    return ids.astype(np.int64, copy=False), real
 
 
 def _refuse(rows: Any, grads: Array) -> None:
