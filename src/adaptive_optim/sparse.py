@@ -105,7 +105,7 @@ def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike,
     """
     _check_table(table)
     check_optimizer(optimizer)
-    optimizer = _for_rows_of(table, optimizer)
+    optimizer = for_rows_of(table, optimizer)
     per_row = _per_row(state, table)
     rows, grads = _look_ups(table, rows, grads)
 
@@ -154,7 +154,7 @@ def _check_table(table: Any) -> None:
         raise ValueError(f"table={given}: must be a writeable array of floating-point numbers, (..., rows, dim)")
 
 
-def _for_rows_of(table: Array, optimizer: AnyOptimizer) -> AnyOptimizer:
+def for_rows_of(table: Array, optimizer: AnyOptimizer) -> AnyOptimizer:
     """Return the optimizer with array settings in the precision of the table."""
     settings = {}
     for field in fields(optimizer):  # type: ignore[arg-type]
