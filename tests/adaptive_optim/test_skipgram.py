@@ -497,9 +497,8 @@ def test_settings_that_do_not_fit_the_tables_are_refused(shape):
         train(MODEL, Momentum(1.0, beta=np.full((2, 1, 1), 0.5)), 3, seed=0)
 
 
-# The verdicts of the book, on a second text: as long as half of its own, and a rare word has but the words of its topic
-# beside it. Rates are chosen for all alike: by the gain over all words on the validation part, with one seed, from the
-# same grid. All is reported on the test part, on other seeds.
+# The verdicts of the book, on a second text, half as long as its own. Rates are chosen for all alike: from the same grid,
+# by the gain over all words on the validation part, with one seed. All is reported on the test part, on other seeds.
 
 RATES = np.logspace(-2.5, 2, 19)
 OTHER_SEEDS = range(6)
