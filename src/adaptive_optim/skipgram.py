@@ -54,7 +54,7 @@ class Training(NamedTuple):
     for rows that had none."""
     diverged_at: Any
     """First step whose gradient was not finite, or too large to be summed (above 1e30), or after which a checkpoint
-    found tables or gains that were not finite, ``(...)``; -1 for none. The run stands still from there on."""
+    found tables or gains that were not finite, ``(...)``; -1 for none."""
 
 
 @dataclass(frozen=True)
