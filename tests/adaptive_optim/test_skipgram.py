@@ -657,3 +657,14 @@ def test_dense_adam_moves_a_rare_row_mostly_while_it_is_idle_and_a_common_one_mo
     assert median_interval(idle_share(band == TAIL))[0] > 0.5
     assert median_interval(idle_share(band == HEAD))[1] < 0.5
     assert not any(training.idle_path.any() for training in reported("lazy Adam"))
+
+
+def test_what_the_book_says_of_the_second_text_where_it_differs():
+    early = {name: gains_of(name, ALL, checkpoint=0) for name in CANDIDATES}
+    assert all(
+        median_interval(early["Adagrad"])[0] > median_interval(early[name])[1]
+        for name in early
+        if name != "Adagrad"
+    )
+    assert_above(gains_of("Adagrad", ALL), gains_of("dense Adam", ALL))
+    assert_above(1.5 * gains_of("lazy Adam", TAIL), gains_of("dense Adam", TAIL))
