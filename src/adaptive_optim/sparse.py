@@ -74,9 +74,10 @@ def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike,
     nothing. For the others it is another algorithm, called *lazy*: where a dense step lets the averages of a
     row without gradient decay, and with momentum moves it, this leaves both as they are.
 
-    :class:`Adam` here is what ``torch.optim.SparseAdam`` does, :class:`Adagrad` and :class:`SGD` are what
-    ``torch.optim.Adagrad`` and ``torch.optim.SGD`` do with sparse gradients. Torch has no sparse RMSprop. Its
-    SGD with momentum takes sparse gradients, but its velocity is dense and moves every row.
+    :class:`Adam` here is what ``torch.optim.SparseAdam`` does, but for :math:`\epsilon`, which that adds to the
+    root of the uncorrected :math:`v_t`. :class:`Adagrad` and :class:`SGD` are what ``torch.optim.Adagrad`` and
+    ``torch.optim.SGD`` do with sparse gradients. Torch has no sparse RMSprop. Its SGD with momentum takes sparse
+    gradients, but its velocity is dense and moves every row.
 
     References
     ----------
