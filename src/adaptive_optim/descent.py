@@ -159,14 +159,14 @@ def is_sound(params: Array, rate: Array) -> Any:
     return np.isfinite(params * params) & (rate > 0)
 
 
-def whole_number(name: str, value: Any) -> int:
-    """Return a number of things, at least 1."""
+def whole_number(name: str, value: Any, least: int = 1) -> int:
+    """Return a number of things, at least 1 or what is said."""
     try:
         whole = operator.index(value)
     except TypeError:
-        whole = 0
-    if whole < 1:
-        raise ValueError(f"{name}={value!r}: must be a whole number of at least 1")
+        whole = least - 1
+    if whole < least:
+        raise ValueError(f"{name}={value!r}: must be a whole number of at least {least}")
     return whole
 
 

@@ -300,10 +300,10 @@ class SparseRegression(QuadraticLoss):
         # The gradient of a batch is linear in the parameters. Written so, no sum over samples is left at each
         # step, and a run in a batch of runs has the same bits as that run alone. Samples are added one by one in
         # their own order, so that the same sums in another language have the same bits too.
-        products = self._products[samples.T]
+        products = self._products.take(samples.T, axis=0)
         terms = products[0]
         for each in products[1:]:
-            terms = terms + each
+            terms += each
         terms = terms.T / self.batch_size
         return terms[[[0, 1], [1, 2]]], terms[3:]
 
@@ -422,7 +422,10 @@ class ProblemStack(QuadraticLoss):
         return hessians, slopes
 
 
-STEPS_IN_A_BLOCK, BLOCKS_KEPT = 200, 8
+STEPS_IN_A_BLOCK = 200
+BLOCKS_KEPT, BYTES_KEPT = 8, 160_000_000
+"""What a problem keeps: so many blocks, and more as long as all together are no larger."""
+
 _making_block = Lock()  # Threads share problems.
 
 
@@ -431,10 +434,12 @@ def _batch_terms(problem: SparseRegression | ProblemStack, step: int) -> tuple[A
     block, row = divmod(step, STEPS_IN_A_BLOCK)
     with _making_block:
         if block not in problem._blocks:
-            while len(problem._blocks) >= BLOCKS_KEPT:
-                del problem._blocks[next(iter(problem._blocks))]
             steps = np.arange(block * STEPS_IN_A_BLOCK, (block + 1) * STEPS_IN_A_BLOCK)
-            problem._blocks[block] = problem._block(steps)
+            hessians, slopes = problem._block(steps)
+            most = max(BLOCKS_KEPT, BYTES_KEPT // (hessians.nbytes + slopes.nbytes))
+            while len(problem._blocks) >= most:
+                del problem._blocks[next(iter(problem._blocks))]
+            problem._blocks[block] = hessians, slopes
         hessians, slopes = problem._blocks[block]
     return hessians[row], slopes[row]
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from adaptive_optim.descent import check_optimizer, progress, whole_number
+from adaptive_optim.descent import check_optimizer, progress, take_step, whole_number
 from adaptive_optim.optimizers import Array, Optimizer
-from adaptive_optim.sparse import RowStep, update_rows
+from adaptive_optim.sparse import RowStep, for_rows_of, sum_by_row, update_rows
 from adaptive_optim.text import BANDS, Corpus
 
 NOISE_POWER = 0.75
@@ -52,7 +53,8 @@ class Training(NamedTuple):
     """Length of each row's last step with a gradient, by that of the direction it went, ``(..., rows)``; ``nan``
     for rows that had none."""
     diverged_at: Any
-    """Step that took each run out of the finite numbers, ``(...)``; -1 for none."""
+    """First step whose gradient was not finite, or too large to be summed (above 1e30), or after which a checkpoint
+    found tables or gains that were not finite, ``(...)``; -1 for none."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,9 @@ class SkipGram:
         seen = np.bincount(self.corpus.pairs("train")[:, 1], minlength=len(noise))
         # A word that is nobody's neighbour in training: as if it had been so half a time.
         share = np.maximum(seen, 0.5) / seen.sum()
-        object.__setattr__(self, "offset", np.log(share / (num_noise * noise)).astype(np.float32))
+        offset = np.log(share / (num_noise * noise)).astype(np.float32)
+        offset.setflags(write=False)
+        object.__setattr__(self, "offset", offset)
         # Looked up instead of searched for: words stand in it as often as they are to be drawn.
         places = (np.arange(NOISE_PLACES) + 0.5) / NOISE_PLACES
         drawn = np.minimum(noise.cumsum().searchsorted(places), len(noise) - 1)
@@ -127,18 +131,25 @@ class SkipGram:
     def start(self, seed: int) -> tuple[Array, Array]:
         """Return the tables before training, ``(rows, dim)``, float32: words of length about 1, neighbours zero."""
         rows = len(self.corpus.words)
-        words = np.random.default_rng([seed, 0]).normal(size=(rows, self.dim)) / np.sqrt(self.dim)
+        words = np.random.default_rng([whole_number("seed", seed, 0), 0]).normal(size=(rows, self.dim)) / np.sqrt(
+            self.dim
+        )
         return words.astype(np.float32), np.zeros((rows, self.dim), np.float32)
 
     def batches(self, seed: int, batch_size: int) -> Iterator[Batch]:
-        """Yield batches of training pairs without end: every pair once, in a new order each time around."""
-        rng = np.random.default_rng([seed, 1])
+        """Yield batches of training pairs without end: every pair once, in a new order each time around.
+
+        What is too little for a batch at the end of one time around begins the next batch.
+        """
+        rng = np.random.default_rng([whole_number("seed", seed, 0), 1])
         pairs = self.corpus.pairs("train")
-        batch_size = min(batch_size, len(pairs))
+        batch_size = min(whole_number("batch_size", batch_size), len(pairs))
+        ahead = np.zeros(0, int)
         while True:
-            order = rng.permutation(len(pairs))
-            for first in range(0, len(pairs) - batch_size + 1, batch_size):
-                yield self._with_noise(pairs[order[first : first + batch_size]], rng)
+            ahead = np.concatenate([ahead, rng.permutation(len(pairs))])
+            while len(ahead) >= batch_size:
+                now, ahead = ahead[:batch_size], ahead[batch_size:]
+                yield self._with_noise(pairs[now], rng)
 
     def part(self, name: str) -> Batch:
         """Return all pairs of a part of the text as one batch, always with the same noise."""
@@ -271,17 +282,16 @@ def train(
         raise ValueError(f"model={model!r}: must be a SkipGram")
     check_optimizer(optimizer)
     num_steps, batch_size = whole_number("num_steps", num_steps), whole_number("batch_size", batch_size)
+    if not isinstance(dense, bool):
+        raise ValueError(f"dense={dense!r}: must be True or False")
     model.corpus.pairs(part)
-    measured = [*checkpoints, num_steps] if num_steps not in checkpoints else list(checkpoints)
-    if measured != sorted(set(measured)) or measured[0] < 1 or measured[-1] != num_steps:
-        raise ValueError(f"checkpoints={checkpoints!r}: must be rising, from 1 to {num_steps}")
+    measured = _steps_measured(checkpoints, num_steps)
 
     runs = np.shape(optimizer.learning_rate)[:-2]
     start, nothing = model.start(seed)
     words, others = (np.broadcast_to(table, (*runs, *table.shape)).copy() for table in (start, nothing))
+    optimizer = for_rows_of(words, optimizer)
     states = [optimizer.init(words), optimizer.init(others)]
-    every = np.arange(len(start))
-    none = np.zeros(words.shape, words.dtype)
     updates, gains = np.zeros(len(start), int), []
     path, idle_path = np.zeros(words.shape[:-1]), np.zeros(words.shape[:-1])
     rate, diverged_at = np.full(words.shape[:-1], np.nan), np.full(runs, -1)
@@ -301,19 +311,25 @@ def train(
     with np.errstate(all="ignore"), progress(num_steps, "steps") as bar:
         for step, batch in zip(range(num_steps), model.batches(seed, batch_size), strict=False):
             grads = model.gradient(words, others, batch)
-            lost = ~np.logical_and(*(_is_moderate(grad, len(runs)) for grad in grads))
+            lost = ~np.logical_and(*(_is_moderate(grad, runs) for grad in grads))
             diverged_at[lost & (diverged_at < 0)] = step
             for number, (table, ids, grad) in enumerate(zip((words, others), batch, grads, strict=True)):
                 grad[lost] = 0
                 ids, grad = ids.reshape(-1), grad.reshape(*runs, -1, model.dim)
-                if dense:
-                    ids, grad = np.concatenate([every, ids]), np.concatenate([none, grad], axis=-2)
-                done = update_rows(optimizer, table, states[number], ids, grad)
+                take = _update_all if dense else update_rows
+                done = take(optimizer, table, states[number], ids, grad)
                 states[number] = done.state
                 if table is words:
                     follow(done, batch.words)
             if step + 1 in measured:
                 found = model.gains(words, others, part)
+                lost = ~np.logical_and.reduce(
+                    [
+                        np.isfinite(found).all(axis=-1),
+                        *(np.isfinite(each).all(axis=(-2, -1)) for each in (words, others)),
+                    ]
+                )
+                diverged_at[lost & (diverged_at < 0)] = step
                 found[diverged_at >= 0] = -np.inf
                 gains.append(found)
             bar.update()
@@ -321,7 +337,28 @@ def train(
     return Training(words, others, start, np.stack(gains), updates, path, idle_path, rate, diverged_at[()])
 
 
-def _is_moderate(grad: Array, run_axes: int) -> Any:
+def _update_all(optimizer: Optimizer, table: Array, state: Any, rows: Any, grads: Array) -> RowStep:
+    """Take one step with every row, those that were not looked up with a gradient of zero."""
+    touched, total = sum_by_row(rows, grads)
+    grad = np.zeros_like(table)
+    grad[..., touched, :] = total
+    state, rate, direction, table[...] = take_step(optimizer, state, table, grad)
+    return RowStep(state, np.arange(table.shape[-2]), rate, direction)
+
+
+def _steps_measured(checkpoints: Sequence[int], num_steps: int) -> list[int]:
+    try:
+        measured = [operator.index(step) for step in checkpoints]
+    except TypeError:
+        measured = [0]
+    if num_steps not in measured:
+        measured.append(num_steps)
+    if measured != sorted(set(measured)) or measured[0] < 1 or measured[-1] != num_steps:
+        raise ValueError(f"checkpoints={checkpoints!r}: must be whole numbers, rising, from 1 to {num_steps}")
+    return measured
+
+
+def _is_moderate(grad: Array, runs: tuple[int, ...]) -> Any:
     """Return whether the gradient of each run is finite, and far enough from not being so to be summed."""
-    axes = tuple(range(run_axes, grad.ndim))
-    return (grad.max(axis=axes) < 1e30) & (grad.min(axis=axes) > -1e30)
+    flat = grad.reshape(*runs, -1)
+    return (flat.max(axis=-1) < 1e30) & (flat.min(axis=-1) > -1e30)

@@ -75,9 +75,9 @@ def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike,
     row without gradient decay, and with momentum moves it, this leaves both as they are.
 
     :class:`Adam` here is what ``torch.optim.SparseAdam`` does, but for :math:`\epsilon`, which that adds to the
-    root of the uncorrected :math:`v_t`. :class:`Adagrad` and :class:`SGD` are what ``torch.optim.Adagrad`` and
-    ``torch.optim.SGD`` do with sparse gradients. Torch has no sparse RMSprop. Its SGD with momentum takes sparse
-    gradients, but its velocity is dense and moves every row.
+    uncorrected :math:`\sqrt{v_t}`. :class:`Adagrad` and :class:`SGD` are what ``torch.optim.Adagrad`` and
+    ``torch.optim.SGD`` do with sparse gradients. Torch has no sparse RMSprop, and its SGD with momentum moves every
+    row that ever had a gradient, as a dense one does. Optax and Keras have no updates by row.
 
     References
     ----------
@@ -105,14 +105,14 @@ def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike,
     """
     _check_table(table)
     check_optimizer(optimizer)
-    optimizer = _for_rows_of(table, optimizer)
+    optimizer = for_rows_of(table, optimizer)
     per_row = _per_row(state, table)
     rows, grads = _look_ups(table, rows, grads)
 
     # Overflow is not an error here: it leaves infinite numbers, and the next gradient is refused.
     with np.errstate(all="ignore"):
         grads = grads.astype(table.dtype, copy=False)
-        touched, grad = _summed(rows, grads)
+        touched, grad = sum_by_row(rows, grads)
         # What is not finite stays so in a sum, and there are fewer sums.
         if not np.isfinite(grad).all():
             _refuse(rows, grads)
@@ -124,7 +124,7 @@ def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike,
     return RowStep(new._replace(**per_row), touched, rate, direction)
 
 
-def _summed(rows: Any, grads: Array) -> tuple[Any, Array]:
+def sum_by_row(rows: Any, grads: Array) -> tuple[Any, Array]:
     """Return each row once, rising, and its gradients summed in the order in which they came."""
     count, dim = grads.shape[-2:]
     # Row and place in one number: many times faster than a stable sort of the rows.
@@ -154,7 +154,7 @@ def _check_table(table: Any) -> None:
         raise ValueError(f"table={given}: must be a writeable array of floating-point numbers, (..., rows, dim)")
 
 
-def _for_rows_of(table: Array, optimizer: AnyOptimizer) -> AnyOptimizer:
+def for_rows_of(table: Array, optimizer: AnyOptimizer) -> AnyOptimizer:
     """Return the optimizer with array settings in the precision of the table."""
     settings = {}
     for field in fields(optimizer):  # type: ignore[arg-type]

@@ -59,10 +59,10 @@ class Corpus:
     window : int, default 2
         Words up to this distance are neighbours. Each pair counts both ways.
     block_length : int, default 50
-        The text is cut into blocks of that many words, and whole blocks go to a part: four fifths to
+        The text is cut into blocks of that many words, at least 2, and whole blocks go to a part: four fifths to
         training, a tenth each to validation and test. Neighbours stand in one block.
     seed : int, default 0
-        Decides which block goes where.
+        Decides which block goes where, at least 0.
 
     Raises
     ------
@@ -92,10 +92,11 @@ class Corpus:
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
             raise ValueError(f"text: is a {type(self.text).__name__}, must be a str")
-        window, block_length = whole_number("window", self.window), whole_number("block_length", self.block_length)
+        window = whole_number("window", self.window)
+        block_length = whole_number("block_length", self.block_length, 2)
+        rng = np.random.default_rng(whole_number("seed", self.seed, 0))
         tokens = re.findall(r"[^\W\d_]+", self.text.lower())
         block = np.arange(len(tokens)) // block_length
-        rng = np.random.default_rng(self.seed)
         part = rng.choice(len(PARTS), size=len(tokens) // block_length + 1, p=SHARES)[block]
         counted = Counter(token for token, its_part in zip(tokens, part, strict=True) if its_part == 0)
         # Words of the same count by name, so that the order is the text's alone.
@@ -103,7 +104,8 @@ class Corpus:
         places = {word: place for place, word in enumerate(words)}
         ids = np.array([places.get(token, -1) for token in tokens], int)
         pairs: dict[str, list[Any]] = {name: [] for name in PARTS}
-        for distance in range(1, window + 1):
+        # Farther than that, words are not in one block.
+        for distance in range(1, min(window, block_length - 1) + 1):
             left, right = ids[:-distance], ids[distance:]
             together = (block[:-distance] == block[distance:]) & (left >= 0) & (right >= 0)
             for number, name in enumerate(PARTS):
@@ -114,7 +116,9 @@ class Corpus:
             if not len(some):
                 raise ValueError(f"text: of {len(tokens)} words leaves no pairs for {name}, must be longer")
             some.setflags(write=False)
-        object.__setattr__(self, "_found", (tuple(words), np.array([counted[word] for word in words]), joined))
+        counts = np.array([counted[word] for word in words])
+        counts.setflags(write=False)
+        object.__setattr__(self, "_found", (tuple(words), counts, joined))
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -137,7 +141,11 @@ class Corpus:
 
         The tail has the words with counts below the first edge, the head those from the second on.
         """
-        low, high = edges
-        if not 1 < low < high:
+        try:
+            low, high = edges
+            is_rising = 1 < low < high
+        except (TypeError, ValueError):
+            is_rising = False
+        if not is_rising:
             raise ValueError(f"edges={edges!r}: must be two rising numbers above 1")
         return np.where(self.counts >= high, 0, np.where(self.counts >= low, 1, 2))

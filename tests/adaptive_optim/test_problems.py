@@ -281,3 +281,16 @@ def test_a_gradient_does_not_depend_on_which_steps_came_before():
     walked = SparseRegression(seed=2)
     for step, grad in zip(steps, [walked.gradient([0.5, -0.5], step) for step in steps], strict=True):
         np.testing.assert_array_equal(grad, SparseRegression(seed=2).gradient([0.5, -0.5], step))
+
+
+@pytest.mark.parametrize(("bytes_kept", "made_in_two_runs", "kept"), [(160_000_000, 10, 10), (0, 20, 8)])
+def test_runs_share_what_was_computed_of_their_batches_unless_it_is_large(
+    monkeypatch, bytes_kept, made_in_two_runs, kept
+):
+    made, make = [], ProblemStack._block
+    monkeypatch.setattr("adaptive_optim.problems.BYTES_KEPT", bytes_kept)
+    monkeypatch.setattr(ProblemStack, "_block", lambda stack, steps: made.append(steps) or make(stack, steps))
+    stack = ProblemStack.grid(seed=range(2))
+    first, second = (minimize(SGD(0.01), stack.gradient, np.zeros((2, 2)), 2000).params for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert (len(made), len(stack._blocks)) == (made_in_two_runs, kept)

@@ -1,0 +1,404 @@
+"""What torch.optim and Optax do to a table of embeddings with gradients in few rows, as the book says it."""
+
+import functools
+import importlib
+import os
+import warnings
+
+import numpy as np
+import pytest
+
+from adaptive_optim import SGD, Adagrad, Adam, Momentum, RMSProp, update_rows
+
+ROWS, DIM, LOOK_UPS, STEPS = 20, 3, 8, 50
+
+
+def import_or_skip(library):
+    """Import a library. Where it is missing, skip; in continuous integration nothing may be skipped."""
+    try:
+        return importlib.import_module(library)
+    except ModuleNotFoundError:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"{library} is not installed")
+
+
+@pytest.fixture
+def torch():
+    library = import_or_skip("torch")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse invariant checks")
+        yield library
+
+
+@pytest.fixture
+def jax():
+    library = import_or_skip("jax")
+    before = library.config.jax_enable_x64
+    library.config.update("jax_enable_x64", True)
+    yield library
+    library.config.update("jax_enable_x64", before)
+
+
+def start():
+    return np.random.default_rng(1).normal(size=(ROWS, DIM))
+
+
+def batches():
+    """Look-ups of 50 steps. In every third, 8 look-ups share 3 rows."""
+    rng = np.random.default_rng(0)
+    kinds = [ROWS if t % 3 else 3 for t in range(STEPS)]
+    return [(rng.integers(rows, size=LOOK_UPS), rng.normal(size=(LOOK_UPS, DIM))) for rows in kinds]
+
+
+def our_run(optimizer):
+    table = start()
+    state = optimizer.init(table)
+    for rows, grads in batches():
+        state = update_rows(optimizer, table, state, rows, grads).state
+    return table
+
+
+def embedding(torch, values, sparse=True):
+    values = torch.tensor(values, dtype=torch.float64)
+    return torch.nn.Embedding.from_pretrained(values, freeze=False, sparse=sparse)
+
+
+def look_up(torch, table, optimizer, rows, grads):
+    """Take one step of an optimizer after a loss whose gradient with respect to each look-up is given."""
+    optimizer.zero_grad()
+    (table(torch.as_tensor(rows)) * torch.as_tensor(grads, dtype=torch.float64)).sum().backward()
+    optimizer.step()
+
+
+def torch_run(torch, make, sparse=True):
+    table = embedding(torch, start(), sparse)
+    optimizer = make(table.parameters())
+    for rows, grads in batches():
+        look_up(torch, table, optimizer, rows, grads)
+    return table.weight.detach().numpy(), optimizer.state[table.weight]
+
+
+def two_steps(torch, make, first=(0, 1, 1), then=(2,)):
+    """Look up rows 0, 1 and 1 of five, then row 2, each with gradient 1."""
+    table = embedding(torch, np.ones((5, 1)))
+    optimizer = make(table.parameters())
+    for rows in (first, then):
+        look_up(torch, table, optimizer, rows, np.ones((len(rows), 1)))
+    return table.weight.detach().numpy()[:, 0], optimizer.state[table.weight]
+
+
+# PyTorch
+
+
+def test_a_sparse_gradient_lists_each_look_up_and_leaves_the_repeats_unsummed(torch):
+    table = embedding(torch, np.ones((5, 2)))
+    table(torch.tensor([3, 3])).sum().backward()
+    grad = table.weight.grad
+    assert grad.is_sparse
+    assert not grad.is_coalesced()
+    assert grad._indices().tolist() == [[3, 3]]
+    assert grad.coalesce().values().tolist() == [[2.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "error", "message"),
+    [
+        ("Adam", {}, RuntimeError, "Adam does not support sparse gradients, please consider SparseAdam instead"),
+        ("AdamW", {}, RuntimeError, "Adam does not support sparse gradients, please consider SparseAdam instead"),
+        ("RMSprop", {}, RuntimeError, "RMSprop does not support sparse gradients"),
+        ("NAdam", {}, RuntimeError, "NAdam does not support sparse gradients"),
+        ("RAdam", {}, RuntimeError, "RAdam does not support sparse gradients"),
+        ("Adamax", {}, RuntimeError, "Adamax does not support sparse gradients"),
+        ("Adadelta", {}, RuntimeError, "Adadelta does not support sparse gradients"),
+        ("Adagrad", {"fused": True}, RuntimeError, "`fused` does not support sparse grad or complex param"),
+        ("SGD", {"fused": True}, RuntimeError, "`_fused_sgd` does not support sparse gradients"),
+        (
+            "Adagrad",
+            {"weight_decay": 0.1},
+            RuntimeError,
+            "weight_decay option is not compatible with sparse gradients",
+        ),
+        (
+            "SGD",
+            {"weight_decay": 0.1},
+            RuntimeError,
+            "add(sparse, dense) is not supported. Use add(dense, sparse) instead.",
+        ),
+        (
+            "SparseAdam",
+            {"weight_decay": 0.1},
+            TypeError,
+            "SparseAdam.__init__() got an unexpected keyword argument 'weight_decay'",
+        ),
+    ],
+)
+def test_what_torch_refuses_and_in_which_words(torch, name, settings, error, message):
+    with pytest.raises(error) as raised:
+        two_steps(torch, lambda params: getattr(torch.optim, name)(params, lr=0.1, **settings))
+    assert str(raised.value) == message
+
+
+def test_sparse_adam_refuses_the_dense_gradients_of_other_layers(torch):
+    model = torch.nn.Sequential(torch.nn.Embedding(5, 2, sparse=True), torch.nn.Linear(2, 1))
+    optimizer = torch.optim.SparseAdam(model.parameters())
+    model(torch.tensor([1])).sum().backward()
+    with pytest.raises(
+        RuntimeError, match="SparseAdam does not support dense gradients, please consider Adam instead"
+    ):
+        optimizer.step()
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adagrad"])
+def test_sgd_and_adagrad_take_a_table_and_decayed_layers_in_two_groups(torch, name):
+    table, layer = torch.nn.Embedding(5, 2, sparse=True), torch.nn.Linear(2, 1)
+    groups = [{"params": table.parameters()}, {"params": layer.parameters(), "weight_decay": 0.1}]
+    optimizer = getattr(torch.optim, name)(groups, lr=0.1)
+    before = table.weight.detach().clone()
+    layer(table(torch.tensor([1]))).sum().backward()
+    optimizer.step()
+    assert (table.weight != before).any(dim=1).tolist() == [False, True, False, False, False]
+
+
+def test_adagrad_and_sparse_adam_leave_rows_without_gradient_and_their_state_alone(torch):
+    rows, state = two_steps(torch, lambda params: torch.optim.Adagrad(params, lr=0.1))
+    np.testing.assert_allclose(rows, [0.9, 0.9, 0.9, 1, 1])
+    assert state["sum"][:, 0].tolist() == [1, 4, 1, 0, 0]
+    rows, state = two_steps(torch, lambda params: torch.optim.SparseAdam(list(params), lr=0.1))
+    np.testing.assert_allclose(rows, [0.9, 0.9, 0.92558633, 1, 1], rtol=1e-7)
+    np.testing.assert_allclose(state["exp_avg"][:, 0], [0.1, 0.2, 0.1, 0, 0])
+    assert state["step"] == 2
+    assert state["exp_avg"].layout == state["exp_avg_sq"].layout == torch.strided
+
+
+def test_dense_adam_moves_a_row_after_its_gradient_has_gone(torch):
+    table = embedding(torch, np.ones((5, 1)), sparse=False)
+    optimizer = torch.optim.Adam(table.parameters(), lr=0.1)
+    for rows in ([0, 1, 1], [2]):
+        look_up(torch, table, optimizer, rows, np.ones((len(rows), 1)))
+    np.testing.assert_allclose(table.weight[0].item(), 0.832994, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("ours", "make"),
+    [
+        (SGD(0.1), lambda optim, params: optim.SGD(params, lr=0.1)),
+        (Adagrad(0.1), lambda optim, params: optim.Adagrad(params, lr=0.1)),
+        # SparseAdam adds its epsilon to the uncorrected average, so here it is too small to tell.
+        (Adam(0.1, eps=1e-15), lambda optim, params: optim.SparseAdam(list(params), lr=0.1, eps=1e-15)),
+    ],
+    ids=["SGD", "Adagrad", "SparseAdam"],
+)
+def test_fifty_steps_of_torch_with_sparse_gradients_are_those_of_update_rows(torch, ours, make):
+    rows, _ = torch_run(torch, lambda params: make(torch.optim, params))
+    np.testing.assert_allclose(rows, our_run(ours), rtol=1e-10, atol=1e-10)
+
+
+def test_sparse_adam_adds_epsilon_before_the_correction_and_adam_after_it(torch):
+    ends = []
+    for kind, sparse in (("Adam", False), ("SparseAdam", True)):
+        table = embedding(torch, [[0.0]], sparse)
+        optimizer = getattr(torch.optim, kind)(list(table.parameters()), lr=0.1, eps=0.1)
+        look_up(torch, table, optimizer, [0], [[1.0]])
+        ends.append(table.weight.item())
+    np.testing.assert_allclose(ends, [-0.1 / (1 + 0.1), -0.1 / (1 + 0.1 / np.sqrt(1 - 0.999))])
+
+
+def test_sparse_adam_counts_the_steps_of_the_table_not_of_the_row(torch):
+    table = embedding(torch, np.zeros((2, 1)))
+    optimizer = torch.optim.SparseAdam(list(table.parameters()), lr=0.01)
+    for _ in range(10):
+        look_up(torch, table, optimizer, [0], [[1.0]])
+    # As if 9,990 more steps had passed.
+    optimizer.state[table.weight]["step"] = 10_000
+    look_up(torch, table, optimizer, [1], [[1.0]])
+    # A row that comes late takes a first step of (1 - beta1) / sqrt(1 - beta2) learning rates.
+    np.testing.assert_allclose(-table.weight[1].item() / 0.01, 0.1 / np.sqrt(0.001), rtol=1e-4)
+    np.testing.assert_allclose(0.1 / np.sqrt(0.001), 3.16, atol=0.01)
+
+
+def test_sparse_adam_takes_a_listed_zero_for_a_gradient_and_counts_an_empty_step(torch):
+    table = embedding(torch, np.zeros((2, 1)))
+    optimizer = torch.optim.SparseAdam(list(table.parameters()), lr=0.1)
+    look_up(torch, table, optimizer, [0, 1], [[1.0], [1.0]])
+    look_up(torch, table, optimizer, [0], [[0.0]])
+    np.testing.assert_allclose(table.weight[:, 0].tolist(), [-0.167005, -0.1], atol=1e-6)
+    look_up(torch, table, optimizer, np.zeros(0, int), np.zeros((0, 1)))
+    np.testing.assert_allclose(table.weight[:, 0].tolist(), [-0.167005, -0.1], atol=1e-6)
+    assert optimizer.state[table.weight]["step"] == 3
+    optimizer.zero_grad()
+    optimizer.step()
+    assert optimizer.state[table.weight]["step"] == 3
+
+
+def test_the_rate_decay_of_adagrad_follows_the_steps_of_the_table(torch):
+    rows, _ = two_steps(torch, lambda params: torch.optim.Adagrad(params, lr=0.1, lr_decay=1.0))
+    # The first step of row 2 is the second of the table: half as long.
+    np.testing.assert_allclose(rows, [0.9, 0.9, 0.95, 1, 1])
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sparse_momentum_is_the_dense_one_and_moves_every_row_that_ever_had_a_gradient(torch, nesterov):
+    def make(params):
+        return torch.optim.SGD(params, lr=0.1, momentum=0.9, nesterov=nesterov)
+
+    sparse, _ = torch_run(torch, make)
+    dense, _ = torch_run(torch, make, sparse=False)
+    np.testing.assert_allclose(sparse, dense, rtol=1e-10)
+    assert np.abs(sparse - our_run(Momentum(0.1, 0.9))).max() > 1
+    rows, _ = two_steps(torch, lambda params: torch.optim.SGD(params, lr=0.1, momentum=0.9))
+    np.testing.assert_allclose(rows, [0.81, 0.62, 0.9, 1, 1])
+
+
+def momentum_entries(torch, coalesce, steps=60):
+    table = torch.nn.Embedding(100, 2, sparse=True)
+    optimizer = torch.optim.SGD(table.parameters(), lr=0.01, momentum=0.9)
+    rng, entries = np.random.default_rng(0), []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        table(torch.tensor(rng.integers(100, size=32))).sum().backward()
+        optimizer.step()
+        state = optimizer.state[table.weight]
+        if coalesce:
+            state["momentum_buffer"] = state["momentum_buffer"].coalesce()
+        entries.append(state["momentum_buffer"]._nnz())
+    return entries
+
+
+def test_the_velocity_of_sparse_momentum_is_a_sparse_list_that_grows_past_the_table(torch):
+    entries = momentum_entries(torch, coalesce=False)
+    assert entries == sorted(entries)
+    assert entries[-1] > 10 * 100
+    # About as many at each step, for ever.
+    assert entries[59] - entries[29] > 0.8 * (entries[29] - entries[0])
+
+
+def test_a_velocity_that_is_summed_after_each_step_stays_within_the_table(torch):
+    assert max(momentum_entries(torch, coalesce=True)) <= 100
+
+
+def test_clipping_refuses_sparse_gradients_but_their_values_can_be_scaled(torch):
+    table = embedding(torch, np.zeros((5, 2)))
+    table(torch.tensor([3, 3])).sum().backward()
+    with pytest.raises(NotImplementedError, match="'SparseCPU' backend"):
+        torch.nn.utils.clip_grad_norm_(table.parameters(), 1.0)
+    with pytest.raises(NotImplementedError, match="'SparseCPU' backend"):
+        torch.nn.utils.clip_grad_value_(table.parameters(), 1.0)
+    grad = table.weight.grad = table.weight.grad.coalesce()
+    grad.values().mul_(1 / grad.values().norm())
+    np.testing.assert_allclose(table.weight.grad.to_dense()[3], [np.sqrt(0.5)] * 2)
+
+
+def test_a_table_that_is_also_an_output_layer_has_a_dense_gradient(torch):
+    table = torch.nn.Embedding(5, 2, sparse=True)
+    (table(torch.tensor([1])) @ table.weight.T).sum().backward()
+    assert not table.weight.grad.is_sparse
+
+
+# JAX and Optax
+
+
+def optax_rows(jax, optimizer, table, state, rows, grads):
+    """Take one step of an Optax optimizer with the rows that were looked up. This is what the book shows."""
+    jnp = jax.numpy
+    touched, place = jnp.unique(rows, return_inverse=True, size=len(rows), fill_value=len(table))
+    total = jax.ops.segment_sum(grads, place, num_segments=len(rows))
+    own = jax.tree.map(lambda old: old[touched] if old.ndim else old, state)
+    updates, own = optimizer.update(total, own, table[touched])
+    table = table.at[touched].add(updates, mode="drop")
+    put = lambda old, new: old.at[touched].set(new, mode="drop") if old.ndim else new  # noqa: E731
+    return table, jax.tree.map(put, state, own)
+
+
+def optax_run(jax, optimizer, dense=False):
+    table = jax.numpy.array(start())
+    state = optimizer.init(table)
+
+    def dense_step(table, state, rows, grads):
+        updates, state = optimizer.update(jax.numpy.zeros_like(table).at[rows].add(grads), state, table)
+        return table + updates, state
+
+    step = jax.jit(dense_step if dense else functools.partial(optax_rows, jax, optimizer), donate_argnums=(0, 1))
+    for rows, grads in batches():
+        table, state = step(table, state, rows, grads)
+    return np.array(table)
+
+
+OPTAX = {
+    "SGD": (SGD(0.1), lambda optax: optax.sgd(0.1)),
+    "Momentum": (Momentum(0.1, 0.9), lambda optax: optax.sgd(0.1, momentum=0.9)),
+    # Optax has its epsilon inside the root and starts the sum at 0.1.
+    "Adagrad": (Adagrad(0.1, eps=1e-30), lambda optax: optax.adagrad(0.1, initial_accumulator_value=0.0, eps=0.0)),
+    "Adagrad from 0.1": (
+        Adagrad(0.1, initial_accumulator_value=0.1, eps=1e-30),
+        lambda optax: optax.adagrad(0.1, eps=0.0),
+    ),
+    "RMSProp": (RMSProp(0.01), lambda optax: optax.rmsprop(0.01, eps_in_sqrt=False)),
+    "Adam": (Adam(0.1), lambda optax: optax.adam(0.1)),
+    "Adam with a schedule": (Adam(0.1), lambda optax: optax.adam(lambda count: 0.1)),
+}
+
+
+@pytest.mark.parametrize("name", OPTAX)
+def test_fifty_steps_of_optax_on_gathered_rows_are_those_of_update_rows(jax, name):
+    ours, make = OPTAX[name]
+    rows = optax_run(jax, make(import_or_skip("optax")))
+    np.testing.assert_allclose(rows, our_run(ours), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adagrad", "Momentum", "Adam"])
+def test_only_sgd_and_adagrad_are_the_same_with_the_dense_gradient_that_optax_expects(jax, name):
+    optax = import_or_skip("optax")
+    _, make = OPTAX[name]
+    gap = np.abs(optax_run(jax, make(optax)) - optax_run(jax, make(optax), dense=True)).max()
+    assert gap < 1e-12 if name in ("SGD", "Adagrad") else gap > 0.1
+
+
+def test_a_gradient_with_respect_to_the_table_is_dense_and_one_to_the_gathered_rows_is_small(jax):
+    jnp, table, rows = jax.numpy, jax.numpy.ones((5, 2)), jax.numpy.array([3, 3])
+    dense = jax.grad(lambda table: table[rows].sum())(table)
+    np.testing.assert_array_equal(dense, jnp.zeros((5, 2)).at[3].set(2.0))
+    np.testing.assert_array_equal(jax.grad(lambda looked_up: looked_up.sum())(table[rows]), np.ones((2, 2)))
+
+
+def test_optax_refuses_a_sparse_array(jax):
+    optax = import_or_skip("optax")
+    sparse = importlib.import_module("jax.experimental.sparse")
+    table = jax.numpy.ones((5, 2))
+    grad = sparse.BCOO.fromdense(jax.numpy.zeros((5, 2)).at[3].set(2.0))
+    optimizer = optax.adam(0.1)
+    with pytest.raises(ValueError, match="pytree structure error"):
+        optimizer.update(grad, optimizer.init(table), table)
+
+
+def test_the_masks_of_optax_choose_whole_arrays_not_rows(jax):
+    optax = import_or_skip("optax")
+    table, rows = jax.numpy.ones((4, 2)), jax.numpy.array([[True], [False], [False], [False]])
+    with pytest.raises(ValueError, match="The truth value of an array"):
+        optax.masked(optax.adam(0.1), rows).init(table)
+    labels = np.array(["touched", "rest", "rest", "rest"])
+    by_label = optax.multi_transform({"touched": optax.adam(0.1), "rest": optax.set_to_zero()}, labels)
+    with pytest.raises(TypeError, match="unhashable type"):
+        by_label.init(table)
+
+
+def test_a_donated_table_is_updated_in_its_own_memory(jax):
+    optax = import_or_skip("optax")
+    optimizer = optax.adam(0.1)
+    rows, grads = batches()[0]
+    for donated in ((), (0, 1)):
+        table = jax.numpy.array(start())
+        state = optimizer.init(table)
+        before = table.unsafe_buffer_pointer()
+        step = jax.jit(functools.partial(optax_rows, jax, optimizer), donate_argnums=donated)
+        kept, table = table, step(table, state, rows, grads)[0]
+        assert (table.unsafe_buffer_pointer() == before) == bool(donated) == kept.is_deleted()
+
+
+def test_weight_decay_of_optax_on_gathered_rows_reaches_only_these(jax):
+    optax = import_or_skip("optax")
+    optimizer = optax.adamw(0.1, weight_decay=0.1)
+    table = jax.numpy.ones((3, 1))
+    grad, rows = jax.numpy.zeros((1, 1)), jax.numpy.array([1])
+    new, _ = optax_rows(jax, optimizer, table, optimizer.init(table), rows, grad)
+    np.testing.assert_allclose(new[:, 0], [1, 0.99, 1])
