@@ -381,7 +381,7 @@ def test_a_sweep_that_is_interrupted_leaves_nothing_running(monkeypatch, where, 
     if by == "a step":
         rates[1] = 2.0
     else:
-        monkeypatch.setattr("adaptive_optim.sweeps.tqdm", Refused)
+        monkeypatch.setattr("adaptive_optim.descent.tqdm", Refused)
     act = partial(sweep, {"SGD": Interrupting(rates)}, ProblemStack.grid(seed=[0, 1]), 4, chunk_size=2)
     if where == "here":
         with pytest.raises(KeyboardInterrupt):
@@ -432,7 +432,7 @@ def test_nothing_is_written_where_there_is_no_terminal(capsys):
 @pytest.mark.usefixtures("no_notebook")
 @pytest.mark.parametrize("chunk_size", [1, 4, 100, 8192])
 def test_a_terminal_sees_all_runs_counted(monkeypatch, chunk_size, threads):
-    monkeypatch.setattr("adaptive_optim.sweeps.tqdm", Noted)
+    monkeypatch.setattr("adaptive_optim.descent.tqdm", Noted)
     monkeypatch.setattr(sys, "stderr", Terminal())
     for executor in (None, threads):
         Noted.ends.clear()
@@ -443,7 +443,7 @@ def test_a_terminal_sees_all_runs_counted(monkeypatch, chunk_size, threads):
 
 
 def test_a_notebook_sees_the_bar_without_a_terminal(monkeypatch, capsys):
-    monkeypatch.setattr("adaptive_optim.sweeps.tqdm", Noted)
+    monkeypatch.setattr("adaptive_optim.descent.tqdm", Noted)
     monkeypatch.setitem(sys.modules, "ipykernel", None)
     sweep(RUNS, stack_of(1), 2)
     assert "/180" in capsys.readouterr().err
