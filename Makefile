@@ -32,12 +32,14 @@ test: chromium lint
 	$(MAKE) book pytest
 
 # How much the pages weigh, and how fast figures are beside Plotly's own ways to show them, and the live demo beside an
-# empty control. Then how fast sweeps are beside torch.optim and JAX, which this does not install.
+# empty control. Then how fast sweeps are beside torch.optim and JAX, and updates of a few rows of a table beside
+# torch.optim, which this does not install.
 bench: chromium
 	$(MAKE) book
 	$(BIN)/python tests/site/bench_figures.py
 	$(BIN)/python tests/site/bench_live_demo.py
 	$(BIN)/python tests/adaptive_optim/bench_sweeps.py
+	$(BIN)/python tests/adaptive_optim/bench_sparse.py
 
 pytest:
 	$(BIN)/pytest

@@ -44,7 +44,8 @@ def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike,
     Parameters
     ----------
     optimizer : Optimizer
-        For instance :class:`Adagrad`. Array settings broadcast against ``(..., 1, dim)``: all rows share them.
+        For instance :class:`Adagrad`. Array settings take the table's precision and broadcast against
+        ``(..., 1, dim)``: all rows share them.
     table : ndarray
         Floating-point numbers, ``(..., rows, dim)``. Axes before the last two are runs side by side, which look up
         the same rows. Changed in place.
