@@ -15,7 +15,7 @@ from adaptive_optim.figures import (
 from adaptive_optim.intervals import Leader, leader, median_interval, share_interval
 from adaptive_optim.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, Momentum, Optimizer, RMSProp, Step
 from adaptive_optim.problems import ProblemStack, Quadratic, SparseRegression
-from adaptive_optim.skipgram import SkipGram, Training, train
+from adaptive_optim.skipgram import Batch, SkipGram, Training, train
 from adaptive_optim.sparse import RowStep, update_rows
 from adaptive_optim.sweeps import Tuned, sweep, tune
 from adaptive_optim.text import Corpus, python_help_text
@@ -25,6 +25,7 @@ __all__ = [
     "SGD",
     "Adagrad",
     "Adam",
+    "Batch",
     "Corpus",
     "Descent",
     "Leader",

@@ -172,7 +172,7 @@ def whole_number(name: str, value: Any, least: int = 1) -> int:
 
 def progress(total: int, unit: str) -> Any:
     """Return a progress bar, silent when nobody looks on."""
-    # In a notebook tqdm writes to no terminal, but somebody does.
+    # In a notebook tqdm writes to no terminal, but somebody looks on.
     in_notebook = "ipykernel" in sys.modules
     return tqdm(total=total, unit=f" {unit}", leave=False, **({} if in_notebook else {"disable": None}))
 

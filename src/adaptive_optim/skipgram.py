@@ -41,17 +41,17 @@ class Training(NamedTuple):
     start: Array
     """Table of words at the start, ``(rows, dim)``."""
     gains: Array
-    """What :meth:`SkipGram.gains` says at each checkpoint, ``(checkpoints, ..., 4)``; minus infinity in runs that
-    diverged."""
+    """What :meth:`SkipGram.gains` says at each checkpoint, ``(checkpoints, ..., 4)``; minus infinity from
+    the checkpoint on that found a run diverged."""
     updates: Array
     """In how many steps each row of the table of words had a gradient, ``(rows,)``."""
     path: Array
-    """Length of each row's path, ``(..., rows)``."""
+    """Length of each row's path, ``(..., rows)``; ``nan`` in runs that diverged."""
     idle_path: Array
-    """How much of it was made in steps in which the row was not looked up, ``(..., rows)``."""
+    """How much of it was made in steps in which the row was not looked up, likewise."""
     rate: Array
     """Length of each row's last step with a gradient, by that of the direction it went, ``(..., rows)``; ``nan``
-    for rows that had none."""
+    for rows that had none, and in runs that diverged."""
     diverged_at: Any
     """First step whose gradient was not finite, or too large to be summed (above 1e30), or after which a checkpoint
     found tables or gains that were not finite, ``(...)``; -1 for none."""
@@ -76,7 +76,7 @@ class SkipGram:
     corpus : Corpus
         Where pairs come from.
     dim : int, default 16
-        Numbers in a row.
+        Numbers in a row, at least 2.
     num_noise : int, default 5
         :math:`K`, at least 1.
 
@@ -112,8 +112,8 @@ class SkipGram:
 
     def __post_init__(self) -> None:
         if not isinstance(self.corpus, Corpus):
-            raise ValueError(f"corpus={self.corpus!r}: must be a Corpus")
-        whole_number("dim", self.dim)
+            raise ValueError(f"corpus: is a {type(self.corpus).__name__}, must be a Corpus")
+        whole_number("dim", self.dim, least=2)
         num_noise = whole_number("num_noise", self.num_noise)
         noise = self.corpus.counts**NOISE_POWER
         noise /= noise.sum()
@@ -184,7 +184,7 @@ class SkipGram:
         """
         looked_up, beside = words[..., batch.words, :], others[..., batch.others, :]
         scores = self._scores(looked_up, beside, batch)
-        error = 1 / (1 + np.exp(-scores))
+        error = np.exp(-np.logaddexp(0, -scores))
         error[..., 0] -= 1
         error /= len(batch.words)
         return np.einsum("...bc,...bcd->...bd", error, beside), error[..., None] * looked_up[..., None, :]
@@ -245,7 +245,8 @@ def train(
     model : SkipGram
         What to train.
     optimizer : Optimizer
-        For both tables. Settings of shape ``(runs, 1, 1)`` train as many runs side by side, on the same batches.
+        For both tables. A learning rate of shape ``(runs, 1, 1)`` trains as many runs side by side, on the same
+        batches; other settings have that shape or are numbers.
     num_steps : int
         How many batches to take a step with.
     seed : int
@@ -279,7 +280,7 @@ def train(
     True
     """
     if not isinstance(model, SkipGram):
-        raise ValueError(f"model={model!r}: must be a SkipGram")
+        raise ValueError(f"model: is a {type(model).__name__}, must be a SkipGram")
     check_optimizer(optimizer)
     num_steps, batch_size = whole_number("num_steps", num_steps), whole_number("batch_size", batch_size)
     if not isinstance(dense, bool):
@@ -333,7 +334,8 @@ def train(
                 found[diverged_at >= 0] = -np.inf
                 gains.append(found)
             bar.update()
-    words[diverged_at >= 0] = others[diverged_at >= 0] = np.nan
+    for values in (words, others, path, idle_path, rate):
+        values[diverged_at >= 0] = np.nan
     return Training(words, others, start, np.stack(gains), updates, path, idle_path, rate, diverged_at[()])
 
 

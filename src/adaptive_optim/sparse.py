@@ -78,7 +78,7 @@ def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike,
     :class:`Adam` here is what ``torch.optim.SparseAdam`` does, but for :math:`\epsilon`, which that adds to the
     uncorrected :math:`\sqrt{v_t}`. :class:`Adagrad` and :class:`SGD` are what ``torch.optim.Adagrad`` and
     ``torch.optim.SGD`` do with sparse gradients. Torch has no sparse RMSprop, and its SGD with momentum moves every
-    row that ever had a gradient, as a dense one does. Optax and Keras have no updates by row.
+    row that ever had a gradient, as a dense one does. Optax has no updates by row, and Keras none that are lazy.
 
     References
     ----------
@@ -119,9 +119,13 @@ def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike,
             _refuse(rows, grads)
         own = state._replace(**{name: values.take(touched, axis=-2) for name, values in per_row.items()})
         new, rate, direction, params = take_step(optimizer, own, table.take(touched, axis=-2), grad)
+    news = {name: getattr(new, name) for name in per_row}
+    for name, values in news.items():
+        if values.shape != getattr(own, name).shape:
+            raise ValueError(f"state.{name}: a step gave it another shape, must be what init(table) returned")
     table[..., touched, :] = params
-    for name, values in per_row.items():
-        values[..., touched, :] = getattr(new, name)
+    for name, values in news.items():
+        per_row[name][..., touched, :] = values
     return RowStep(new._replace(**per_row), touched, rate, direction)
 
 
@@ -188,6 +192,8 @@ def _per_row(state: Any, table: Array) -> dict[str, Array]:
             raise ValueError(
                 f"state.{name}: has shape {values.shape}, must have the rows of the table, {table.shape}"
             )
+        if values.dtype.kind == "f" and values.itemsize != table.itemsize:
+            raise ValueError(f"state.{name}: is of {values.dtype}, must be of the table's {table.dtype}")
         arrays[name] = values
     return arrays
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -84,7 +84,7 @@ class Corpus:
     (388, 2)
     """
 
-    text: str
+    text: str = field(repr=False)
     window: int = 2
     block_length: int = 50
     seed: int = 0

@@ -448,20 +448,39 @@ def test_a_terminal_sees_the_steps_counted(monkeypatch):
     assert "/3 " in sys.stderr.getvalue()
 
 
+def test_large_scores_have_a_gradient_and_no_warning():
+    words, others = (
+        np.full((len(CORPUS.words), MODEL.dim), 1e3, "f4"),
+        np.full((len(CORPUS.words), MODEL.dim), -1e3, "f4"),
+    )
+    for table in (others, -others):
+        grads = MODEL.gradient(words, table, next(MODEL.batches(seed=0, batch_size=16)))
+        assert all(np.isfinite(grad).all() for grad in grads)
+
+
+def test_runs_that_diverge_have_no_paths_and_no_rates():
+    training = train(MODEL, SGD(np.array([0.1, 1e30])[:, None, None]), 20, seed=0)
+    assert training.diverged_at[0] < 0 <= training.diverged_at[1]
+    for values in (training.path, training.idle_path, training.rate):
+        assert np.isnan(values[1]).all()
+        assert np.isfinite(values[0]).any()
+
+
 # What is refused.
 
 NOT_WHOLE = [2.0, 1.5, np.nan, "2", None, [2], -1]
 
 
-@pytest.mark.parametrize("name", ["dim", "num_noise"])
+@pytest.mark.parametrize(("name", "least"), [("dim", 2), ("num_noise", 1)])
 @pytest.mark.parametrize("bad", [*NOT_WHOLE, 0], ids=repr)
-def test_a_model_with_a_setting_out_of_range_is_refused_by_name_value_and_range(name, bad):
-    with pytest.raises(ValueError, match=f"^{re.escape(f'{name}={bad!r}: must be a whole number of at least 1')}$"):
+def test_a_model_with_a_setting_out_of_range_is_refused_by_name_value_and_range(name, least, bad):
+    message = re.escape(f"{name}={bad!r}: must be a whole number of at least {least}")
+    with pytest.raises(ValueError, match=f"^{message}$"):
         SkipGram(CORPUS, **{name: bad})
 
 
 def test_a_model_of_something_else_than_a_corpus_is_refused():
-    with pytest.raises(ValueError, match=r"^corpus='the cat': must be a Corpus$"):
+    with pytest.raises(ValueError, match=r"^corpus: is a str, must be a Corpus$"):
         SkipGram("the cat")
 
 
@@ -494,7 +513,7 @@ def test_checkpoints_that_do_not_rise_to_the_last_step_are_refused(bad):
 
 
 def test_what_cannot_be_trained_is_refused():
-    with pytest.raises(ValueError, match=r"^model=3: must be a SkipGram$"):
+    with pytest.raises(ValueError, match=r"^model: is a int, must be a SkipGram$"):
         train(3, SGD(1.0), 3, seed=0)
     for bad in (3, SGD):
         with pytest.raises(ValueError, match=r"^optimizer=.*: must be an optimizer"):

@@ -454,6 +454,8 @@ BAD = {
     },
     "state": {
         "None": None,
+        "of another precision": Adam().init(np.zeros((6, 3))),
+        "a column": AdamState(0, np.zeros((6, 1), "f4"), OF_TABLE["v"]),
         "a tuple": (0, OF_TABLE["m"], OF_TABLE["v"]),
         "the class": AdamState,
         "a dictionary": {"t": 0, **OF_TABLE},

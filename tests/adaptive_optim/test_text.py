@@ -109,10 +109,10 @@ def test_pairs_are_all_neighbours_within_the_window_both_ways_and_never_across_b
 
 
 def test_a_last_block_that_is_short_counts_too():
-    text = "a b c d " * 500
-    words = [Corpus(f"{text} {'tail ' * 3}", block_length=100, seed=seed) for seed in range(8)]
+    text = "a b c d " * 1500
+    words = [Corpus(f"{text} {'tail ' * 3}", block_length=100, seed=seed) for seed in range(32)]
     here = [corpus for corpus in words if "tail" in corpus.words]
-    assert 0 < len(here) < 9
+    assert 0 < len(here) < len(words)
     for corpus in here:
         place = corpus.words.index("tail")
         assert corpus.counts[place] == 3
@@ -124,7 +124,6 @@ def test_a_block_is_in_one_part_alone_and_each_part_has_its_share_of_them():
     corpus = corpus_of()
     is_training = np.array(in_training(corpus)).reshape(2, -1)
     found = {part: {word for word, _ in named(corpus, part)} for part in PARTS}
-    assert not found["train"] - set(corpus.words)
     parts_of = [
         [part for part in PARTS[1:] if f"sign{name_of(number)}" in found[part]]
         for number in np.flatnonzero(is_training.sum(axis=0) == 1)
