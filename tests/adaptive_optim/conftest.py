@@ -1,6 +1,7 @@
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # As a whole, first: pytest makes a second copy of a module of it that it is given alone.
@@ -14,3 +15,9 @@ sys.path.append(str(Path(__file__).parent))
 # The same examples on every machine; a busy one is not an error.
 settings.register_profile("book", deadline=None, derandomize=True, database=None, max_examples=30)
 settings.load_profile("book")
+
+
+@pytest.fixture
+def no_notebook(monkeypatch):
+    # Other tests import it.
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)

@@ -2,27 +2,17 @@
 
 import functools
 import importlib
-import os
 import re
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from test_parity import import_or_skip
 
 from adaptive_optim import SGD, Adagrad, Adam, Momentum, RMSProp, update_rows
 
 ROWS, DIM, LOOK_UPS, STEPS = 20, 3, 8, 50
-
-
-def import_or_skip(library):
-    """Import a library. Where it is missing, skip; in continuous integration nothing may be skipped."""
-    try:
-        return importlib.import_module(library)
-    except ModuleNotFoundError:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"{library} is not installed")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Skip-gram is its equations, training is a plain loop, and the book's verdicts are tried on a second text."""
 
-import io
 import pickle
 import re
 import sys
@@ -8,11 +7,10 @@ from collections import Counter
 from functools import lru_cache
 from itertools import islice
 from math import exp, log
-from typing import ClassVar
 
 import numpy as np
 import pytest
-from tqdm import tqdm
+from onlookers import Noted, Terminal
 
 from adaptive_optim import SGD, Adagrad, Adam, Corpus, Momentum, RMSProp, SkipGram, median_interval, train
 
@@ -407,29 +405,6 @@ def test_a_run_that_diverges_in_its_last_steps_is_reported_too(rate, steps):
 
 
 # The progress bar.
-
-
-class Noted(tqdm):
-    """A bar that says what it counted when it is gone."""
-
-    monitor_interval = 0
-    ends: ClassVar[list] = []
-
-    def close(self):
-        if not self.disable:
-            self.ends.append((self.n, self.total))
-        super().close()
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-@pytest.fixture
-def no_notebook(monkeypatch):
-    # Other tests import it.
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
 
 
 @pytest.mark.usefixtures("no_notebook")

@@ -1,6 +1,5 @@
 """Many runs at once: they are the runs of minimize, wherever they are made, and nothing is left when one fails."""
 
-import io
 import re
 import sys
 import threading
@@ -10,12 +9,12 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from dataclasses import fields, replace
 from functools import lru_cache, partial
 from multiprocessing import get_context
-from typing import ClassVar
 
 import numpy as np
 import pytest
 import xarray as xr
 from distributed import Client
+from onlookers import Noted, Terminal
 from tqdm import tqdm
 from unruly import Dying, Failing, Interrupting
 
@@ -398,29 +397,6 @@ def test_a_sweep_that_is_interrupted_leaves_nothing_running(monkeypatch, where, 
 
 
 # The progress bar.
-
-
-class Noted(tqdm):
-    """A bar that says what it counted when it is gone."""
-
-    monitor_interval = 0
-    ends: ClassVar[list] = []
-
-    def close(self):
-        if not self.disable:
-            self.ends.append((self.n, self.total))
-        super().close()
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-@pytest.fixture
-def no_notebook(monkeypatch):
-    # Other tests import it.
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
 
 
 @pytest.mark.usefixtures("no_notebook")
