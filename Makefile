@@ -15,7 +15,7 @@ endif
 .NOTPARALLEL:
 
 # Sphinx warns about a page only when it reads it: unless the last build went through, everything is read again.
-book: .venv/book.installed node_modules/.installed _build/.contents
+book: .venv/book.installed node_modules/.book.installed _build/.contents
 	@[ -e _build/.went-through ] || rm -rf _build/.doctrees
 	@rm -f _build/.went-through
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -28,7 +28,7 @@ serve: book
 	@$(BIN)/python -m http.server 8000 --bind localhost --directory _build/html
 
 # The Chromium first, as the book is built with it; a make of its own knows of it.
-test: chromium lint
+test: chromium lint node_modules/.test.installed
 	$(MAKE) book pytest
 
 # How much the pages weigh, and how fast figures are beside Plotly's own ways to show them, and the live demo beside an
@@ -84,6 +84,11 @@ _build/.contents: _toc.yml
 	$(BIN)/python -m pip install -r tests/requirements.txt
 	@touch $@
 
-node_modules/.installed: package-lock.json .venv/book.installed
-	$(BIN)/npm ci
+node_modules/.book.installed: package-lock.json .venv/book.installed
+	$(BIN)/npm ci --omit=dev
 	@touch $@
+
+# npm starts from nothing, and what it installs for the tests has all that the book needs.
+node_modules/.test.installed: package-lock.json .venv/book.installed
+	$(BIN)/npm ci
+	@touch node_modules/.book.installed $@
