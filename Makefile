@@ -11,7 +11,7 @@ ifneq ($(wildcard .venv/chromium),)
 export BROWSER_PATH ?= $(shell cat .venv/chromium)
 endif
 
-.PHONY: book serve test pytest bench chromium lint lock clean
+.PHONY: book serve test pytest audit bench chromium lint lock clean
 .NOTPARALLEL:
 
 # Sphinx warns about a page only when it reads it: unless the last build went through, everything is read again.
@@ -30,6 +30,11 @@ serve: book
 # The Chromium first, as the book is built with it; a make of its own knows of it.
 test: chromium lint node_modules/.test.installed
 	$(MAKE) book pytest
+
+# Every page of the site, examined: _build/audit/index.html is the table.
+audit: chromium node_modules/.test.installed
+	$(MAKE) book
+	$(BIN)/python tests/site/audit.py
 
 # How much the pages weigh, and how fast figures are beside Plotly's own ways to show them, and the live demo beside an
 # empty control. Then how fast sweeps are beside torch.optim and JAX, and updates of a few rows of a table beside

@@ -145,6 +145,8 @@ class Handler(SimpleHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", self.guess_type(path))
         self.send_header("Content-Length", str(len(body)))
+        # As long as GitHub Pages lets a browser keep them.
+        self.send_header("Cache-Control", "max-age=600")
         self.send_header("Access-Control-Allow-Origin", "*")
         if path.suffix in TEXT:
             self.send_header("Content-Encoding", "gzip")

@@ -39,15 +39,19 @@ def find() -> str | None:
     return path if _starts(path) else None
 
 
+def flags() -> list[str]:
+    """Return what a Chromium is started with here."""
+    return [*QUIET, *(["--no-sandbox"] if _is_root() else [])]
+
+
 @contextmanager
 def browser() -> Iterator[Browser]:
     """Start a Chromium, and close it at the end."""
     path = find()
     if path is None:
         raise FileNotFoundError("no Chromium: 'python tests/site/chromium.py' installs one")
-    root = ["--no-sandbox"] if _is_root() else []
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=[*root, *QUIET])
+        started = playwright.chromium.launch(executable_path=path, args=flags())
         try:
             yield started
         finally:

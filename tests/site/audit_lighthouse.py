@@ -1,0 +1,121 @@
+"""How fast and how good Lighthouse finds a page, as on a phone with a slow line and as on a desktop."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import chromium
+from audit_report import Cell, Row
+
+PROGRAM = Path(__file__).with_name("lighthouse.mjs")
+ONCE = {"accessibility": "accessibility", "best-practices": "best practices", "seo": "SEO"}
+# Of the median of three loads. Performance is a score, blocking in ms; Lighthouse shows a shift with three digits.
+AT_LEAST = {"mobile": 95, "desktop": 99}
+AT_MOST = {"shift": 0, "blocking": 100}
+# Told where a page is slow: seconds.
+TIMES = {
+    "first-contentful-paint": "first paint",
+    "largest-contentful-paint": "largest paint",
+    "speed-index": "speed index",
+    "total-blocking-time": "blocking",
+}
+
+Answer = dict[str, Any]
+
+
+class Lighthouse:
+    """Lighthouse, and its Chromium, for as long as the context lasts."""
+
+    def __enter__(self) -> Lighthouse:
+        path = chromium.find()
+        if path is None:
+            raise FileNotFoundError("no Chromium: 'make chromium' finds or installs one")
+        command = [Path(sys.executable).with_name("node"), PROGRAM, path, *chromium.flags()]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.communicate()
+
+    def load(self, url: str, form: str, *categories: str) -> Answer:
+        """Load a page as on a mobile or a desktop, and return its scores."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(
+            json.dumps({"url": url, "desktop": form == "desktop", "categories": ["performance", *categories]})
+            + "\n"
+        )
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"Lighthouse ended at {url}, with what it wrote above")
+        answer: Answer = json.loads(line)
+        if answer.get("error"):
+            raise RuntimeError(f"Lighthouse at {url}: {answer['error']}")
+        return answer
+
+
+def measured(form: str, answer: Answer) -> dict[str, float]:
+    """Return the numbers of a load that are judged."""
+    numbers = {form: answer["scores"]["performance"], "shift": answer["numbers"]["cumulative-layout-shift"]}
+    if form == "mobile":
+        numbers["blocking"] = answer["numbers"]["total-blocking-time"]
+    return {name: round(number, 3) for name, number in numbers.items()}
+
+
+def is_good(name: str, number: float) -> bool:
+    """Return whether a number is within its limit."""
+    return number >= AT_LEAST[name] if name in AT_LEAST else number <= AT_MOST[name]
+
+
+def medians(load: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """Return the median of three loads, or the worse of two where the third could change no verdict."""
+    first, second = load(), load()
+    if all(is_good(name, first[name]) == is_good(name, second[name]) for name in first):
+        return {name: (min if name in AT_LEAST else max)(first[name], second[name]) for name in first}
+    third = load()
+    return {name: statistics.median([first[name], second[name], third[name]]) for name in first}
+
+
+def judge(number: float, name: str, told: str) -> Cell:
+    """Return the cell of a number with a limit."""
+    limit = f"at least {AT_LEAST[name]}" if name in AT_LEAST else f"at most {AT_MOST[name]}"
+    return Cell(f"{number:g}", [] if is_good(name, number) else [f"{number:g}, wanted {limit}: {told}"])
+
+
+def judge_score(score: int, failures: list[str]) -> Cell:
+    """Return the cell of a score that has to be full."""
+    return Cell(str(score), [] if score == 100 else failures or ["no score"])
+
+
+def check(lighthouse: Lighthouse, url: str) -> Row:
+    """Return the cells of a page."""
+    row: Row = {}
+    shifts: dict[str, float] = {}
+    for form in ("mobile", "desktop"):
+        answers: list[Answer] = []
+
+        def load(form: str = form, answers: list[Answer] = answers) -> dict[str, float]:
+            wanted = ONCE if form == "mobile" and not answers else {}
+            answers.append(lighthouse.load(url, form, *wanted))
+            return measured(form, answers[-1])
+
+        numbers = medians(load)
+        shifts[form] = numbers.pop("shift")
+        told = ", ".join(f"{label} {answers[-1]['numbers'][name] / 1000:.2f} s" for name, label in TIMES.items())
+        row |= {name: judge(number, name, told) for name, number in numbers.items()}
+        for name, label in ONCE.items():
+            if name in answers[0]["scores"]:
+                row[label] = judge_score(answers[0]["scores"][name], answers[0]["failures"][name])
+    worst = max(shifts, key=lambda form: shifts[form])
+    row["shift"] = judge(shifts[worst], "shift", worst)
+    return row
