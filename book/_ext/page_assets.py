@@ -32,12 +32,12 @@ logger = logging.getLogger(__name__)
 def policy(inline_scripts: list[str]) -> str:
     """Return a Content-Security-Policy that allows a page's own files and these inline scripts.
 
-    Formulas and figures carry style attributes, so styles may be inline. Pictures may be data, for the theme's
-    icons and for Plotly, which draws maps of cells as such.
+    Formulas and figures carry style attributes, so styles may be inline. Fonts may be data, for the icons, and so may
+    pictures, for the theme's arrows and for Plotly, which draws maps of cells as such.
     """
     scripts = " ".join(["'self'", *(f"'sha256-{_digest(text)}'" for text in inline_scripts)])
     return (
-        f"default-src 'self'; script-src {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+        f"default-src 'self'; script-src {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
         "object-src 'none'; base-uri 'self'; form-action 'self'"
     )
 
@@ -158,14 +158,19 @@ def _merge_scripts(app: Sphinx, static: Path, scripts: list[str]) -> None:
 
 
 def _merge_sheets(app: Sphinx, static: Path, sheets: list[str], icons: set[str]) -> None:
-    characters: set[int] = set()
-    for sheet in sheets:
-        path = static / sheet
-        style = modern_fonts(without_icons(path.read_text(encoding="utf-8"), icons))
-        path.write_text(style, encoding="utf-8")
-        characters |= {int(code, 16) for code in re.findall(r"\\([ef][0-9a-f]{3})\b", style)}
-    for font in static.glob("vendor/fontawesome/webfonts/*.woff2"):
-        font.write_bytes(subset(font.read_bytes(), characters))
+    styles = {
+        static / sheet: modern_fonts(without_icons((static / sheet).read_text(encoding="utf-8"), icons))
+        for sheet in sheets
+    }
+    characters = {int(code, 16) for style in styles.values() for code in re.findall(r"\\([ef][0-9a-f]{3})\b", style)}
+
+    # With so few characters, the fonts of the icons are small enough to be there with the style: nothing moves when they come.
+    def inline(found: re.Match[str]) -> str:
+        font = subset((static / "vendor/fontawesome/webfonts" / found[1]).read_bytes(), characters)
+        return f"url(data:font/woff2;base64,{base64.b64encode(font).decode()})"
+
+    for path, style in styles.items():
+        path.write_text(re.sub(r"url\([^)]*/webfonts/([\w-]+\.woff2)\)", inline, style), encoding="utf-8")
     imports = "".join(f'@import "./{sheet}";\n' for sheet in sheets)
     shutil.rmtree(static / "site", ignore_errors=True)
     _esbuild(
