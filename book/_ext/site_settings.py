@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -50,18 +49,8 @@ def _git(root: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def cache_key(root: Path) -> str:
-    """Return a name for the state of everything, besides itself, that a chapter's output depends on."""
-    digest = hashlib.sha256()
-    others = [root / "book" / "requirements.txt", root / "book" / "live_demo" / "presets.json"]
-    for path in [*sorted((root / "src").rglob("*.py")), *others]:
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
 def _set_up(app: Sphinx, config: Config) -> None:
     root = Path(app.confdir)
-    config["nb_execution_cache_path"] = str(root / "_build" / "executed" / cache_key(root))
     config["katex_js_path"] = str(_katex(root) / "katex.min.js")
     known = repository(root)
     options = config["html_theme_options"]
