@@ -11,6 +11,11 @@ ifneq ($(wildcard .venv/chromium),)
 export BROWSER_PATH ?= $(shell cat .venv/chromium)
 endif
 
+# A commit makes the same site whenever it is built: the dates in the pages are its own.
+ifneq ($(shell git log -1 --format=%ct 2>/dev/null),)
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+endif
+
 .PHONY: book serve test pytest bench chromium lint lock clean
 .NOTPARALLEL:
 
