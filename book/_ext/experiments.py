@@ -148,18 +148,16 @@ class Experiments:
         self.clients: list[Any] = []
         self.runs: dict[tuple[Path, str], Future[Any]] = {}
 
-    def files(self, notebook: Any, path: Path) -> list[Path]:
-        """Return the files that a chapter depends on."""
-        return files_of(notebook, path.parent, self.root / "src")
-
-    def start(self, notebook: Any, path: Path) -> Future[Any]:
-        """Start the run of a chapter, once; its result is the notebook of the run."""
-        key = key_of(notebook, self.files(notebook, path))
+    def start(self, notebook: Any, path: Path) -> tuple[list[Path], Future[Any]]:
+        """Start the run of a chapter, once; return the files it depends on, and what will be its notebook."""
+        files = files_of(notebook, path.parent, self.root / "src")
+        key = key_of(notebook, files)
         if (path, key) not in self.runs:
-            self.runs[path, key] = self.workers.submit(self._run, deepcopy(notebook), path, key)
-        return self.runs[path, key]
+            self.runs[path, key] = self.workers.submit(self._run, deepcopy(notebook), path, files)
+        return files, self.runs[path, key]
 
-    def _run(self, notebook: Any, path: Path, key: str) -> Any:
+    def _run(self, notebook: Any, path: Path, files: list[Path]) -> Any:
+        key = key_of(notebook, files)
         kept = (self.folder / path.relative_to(self.root)).with_suffix(".ipynb")
         if kept.is_file():
             run = nbformat.reads(kept.read_text(encoding="utf-8"), as_version=4)
@@ -173,7 +171,7 @@ class Experiments:
         notebook.cells = _code_cells(notebook)
         notebook.metadata["run"] = {
             # What has changed meanwhile may have been run before or after.
-            "key": key if key == key_of(notebook, self.files(notebook, path)) else None,
+            "key": key if key == key_of(notebook, files) else None,
             "seconds": time.perf_counter() - started,
             "experiment_seconds": experiment_seconds(notebook.cells),
         }
@@ -240,10 +238,10 @@ class Client(NotebookClientBase):  # type: ignore[misc]
     def start_client(self) -> None:
         """Wait for the run, and put its outputs into the notebook."""
         env = self.experiments.app.env
-        files = self.experiments.files(self.notebook, self.path)
+        files, running = self.experiments.start(self.notebook, self.path)
         env.metadata[env.docname][FILES] = files, state_of(files)
         try:
-            run = self.experiments.start(self.notebook, self.path).result()
+            run = running.result()
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise ExtensionError(f"{self.path}: an experiment failed\n{error}") from error
         except KeyboardInterrupt:

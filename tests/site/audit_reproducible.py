@@ -19,7 +19,9 @@ ENVIRONMENT = (".venv", "node_modules")
 
 def copy_sources(folder: Path) -> None:
     """Copy the book to a folder that does not exist yet, to be built there with the environment of this one."""
-    shutil.copytree(ROOT, folder, symlinks=True, ignore=shutil.ignore_patterns("_build", *ENVIRONMENT))
+    shutil.copytree(
+        ROOT, folder, symlinks=True, ignore=shutil.ignore_patterns("_build", "__pycache__", *ENVIRONMENT)
+    )
     for name in ENVIRONMENT:
         (folder / name).symlink_to(ROOT / name, target_is_directory=True)
 
