@@ -40,11 +40,12 @@ serve: book
 test: chromium lint node_modules/.test.installed
 	$(MAKE) book pytest
 
-# How much the pages weigh, and how fast figures are beside Plotly's own ways to show them, and the live demo beside an
-# empty control. Then how fast sweeps are beside torch.optim and JAX, and updates of a few rows of a table beside
-# torch.optim, which this does not install.
+# How long the site takes to build, from nothing and after an edit. How much the pages weigh, and how fast figures are
+# beside Plotly's own ways to show them, and the live demo beside an empty control. Then how fast sweeps are beside
+# torch.optim and JAX, and updates of a few rows of a table beside torch.optim, which this does not install.
 bench: chromium
 	$(MAKE) book
+	$(BIN)/python tests/site/bench_builds.py
 	$(BIN)/python tests/site/bench_figures.py
 	$(BIN)/python tests/site/bench_live_demo.py
 	$(BIN)/python tests/adaptive_optim/bench_sweeps.py

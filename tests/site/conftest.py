@@ -22,8 +22,8 @@ SITE = ROOT / "_build" / "html"
 
 # Milliseconds: more than a busy machine needs.
 PATIENCE = 20_000
-# Benchmarks are programs of their own, with nothing to test in them.
-collect_ignore_glob = ["bench_*.py"]
+# Audits and benchmarks are programs of their own, with nothing to test in them.
+collect_ignore_glob = ["audit_*.py", "bench_*.py"]
 expect.set_options(timeout=PATIENCE)
 
 
