@@ -15,15 +15,16 @@ from audit_reproducible import build, copy_sources
 PHASES = {
     "Running Sphinx": "settings and live demo",
     "updating environment": "reading, while experiments run",
-    "looking for now-outdated files": "pictures of figures",
+    "drawing figures": "pictures of figures",
+    "looking for now-outdated files": "numbers and references",
     "preparing documents": "writing pages",
-    "copying static files": "files beside the pages",
+    "generating indices": "indices and other files",
 }
 TEXT, MODULE = Path("book", "rmsprop.md"), Path("src", "adaptive_optim", "sweeps.py")
 
 
-def timed(title: str, folder: Path) -> None:
-    """Build the site, and print how long it took and what of it."""
+def timed(title: str, folder: Path, known: set[str]) -> None:
+    """Build the site, and print how long it took, what of it, and what it says of experiments that is not known."""
     cpu_before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
     phases = {"start of programs": began}
@@ -43,7 +44,8 @@ def timed(title: str, folder: Path) -> None:
     for (phase, start), end in zip(phases.items(), [*phases.values(), ended][1:], strict=True):
         print(f"  {end - start:6.1f} s  {phase}")
     for line in lines:
-        if line.startswith("experiments of "):
+        if line.startswith("experiments of ") and line not in known:
+            known.add(line)
             print(f"  {line.rstrip()}")
 
 
@@ -51,12 +53,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-builds-") as temporary:
         folder = Path(temporary, "book")
         copy_sources(folder)
-        timed("from nothing", folder)
-        timed("nothing changed", folder)
+        known: set[str] = set()
+        timed("from nothing", folder, known)
+        timed("nothing changed", folder, known)
         for path, words in {TEXT: "\nOne more paragraph.\n", MODULE: "\n# One more comment.\n"}.items():
             with (folder / path).open("a", encoding="utf-8") as file:
                 file.write(words)
-            timed(f"after an edit of {path}", folder)
+            timed(f"after an edit of {path}", folder, known)
 
 
 if __name__ == "__main__":
