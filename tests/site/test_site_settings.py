@@ -5,12 +5,6 @@ import subprocess
 import pytest
 
 
-def write(root, name, text):
-    path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-
-
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """Return a function that makes a git repository with that remote."""
@@ -94,43 +88,3 @@ def test_in_a_pull_request_the_branch_is_the_one_it_comes_from(site_settings, ch
     monkeypatch.setenv("GITHUB_REF_NAME", "12/merge")
     monkeypatch.setenv("GITHUB_HEAD_REF", "a-better-figure")
     assert site_settings.repository(checkout(None))[1] == "a-better-figure"
-
-
-@pytest.fixture
-def project(tmp_path):
-    write(tmp_path, "book/requirements.txt", "numpy==2.0\n")
-    write(tmp_path, "src/package/__init__.py", "")
-    write(tmp_path, "src/package/rule.py", "rate = 0.1\n")
-    write(tmp_path, "book/live_demo/presets.json", "{}")
-    write(tmp_path, "book/chapter.md", "# Chapter\n")
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("src/package/rule.py", "rate = 0.2\n"),
-        ("src/package/another.py", ""),
-        ("book/requirements.txt", "numpy==2.1\n"),
-        ("book/live_demo/presets.json", '{"rare": {}}'),
-    ],
-)
-def test_executed_pages_are_forgotten_when_what_they_ran_on_changes(site_settings, project, name, text):
-    before = site_settings.cache_key(project)
-    write(project, name, text)
-    assert site_settings.cache_key(project) != before
-
-
-def test_executed_pages_are_forgotten_when_a_module_is_renamed_or_removed(site_settings, project):
-    keys = [site_settings.cache_key(project)]
-    (project / "src/package/rule.py").rename(project / "src/package/law.py")
-    keys.append(site_settings.cache_key(project))
-    (project / "src/package/law.py").unlink()
-    keys.append(site_settings.cache_key(project))
-    assert len(set(keys)) == 3
-
-
-def test_executed_pages_are_kept_when_only_text_changes(site_settings, project):
-    before = site_settings.cache_key(project)
-    write(project, "book/chapter.md", "# Another title\n")
-    assert site_settings.cache_key(project) == before
