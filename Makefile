@@ -11,7 +11,7 @@ ifneq ($(wildcard .venv/chromium),)
 export BROWSER_PATH ?= $(shell cat .venv/chromium)
 endif
 
-.PHONY: book serve test pytest bench chromium lint lock clean
+.PHONY: book serve test pytest bench chromium links lint lock clean
 .NOTPARALLEL:
 
 # Sphinx warns about a page only when it reads it: unless the last build went through, everything is read again.
@@ -46,6 +46,12 @@ pytest:
 
 chromium: .venv/test.installed
 	$(BIN)/python tests/site/chromium.py .venv/chromium
+
+# Other sites change by themselves: a link that no longer works is told, and stops nothing.
+links: book
+	-$(BIN)/jupyter-book build . --builder custom --custom-builder linkcheck
+	@echo "Links to other sites that need a look, as in _build/linkcheck/output.txt:"
+	@cat _build/linkcheck/output.txt
 
 lint: .venv/test.installed
 	$(BIN)/ruff check
