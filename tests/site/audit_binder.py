@@ -32,7 +32,7 @@ STEPS = [
     "./postBuild",
 ]
 # Seconds: more than a busy machine needs.
-START, RUN = 120, 900
+START, RUN, DRAW = 120, 900, 30
 
 # What JupyterLab knows of its one open document.
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -41,13 +41,16 @@ CELLS = """(plotly) => jupyterapp.shell.currentWidget.content.model.toJSON().cel
   const outputs = cell.outputs ?? [];
   return {
     waiting: cell.cell_type === 'code' && String(cell.source).trim() !== '' && cell.execution_count == null,
-    errors: outputs.filter((output) => output.output_type === 'error').map(({ ename, evalue }) => `${ename}: ${evalue}`),
+    errors: outputs.filter((output) => output.output_type === 'error').map((one) => `${one.ename}: ${one.evalue}`),
     figures: outputs.filter((output) => output.data?.[plotly]).length,
   };
 })"""
 SHOW = "(index) => jupyterapp.shell.currentWidget.content.scrollToItem(index, 'start')"
-DRAWN = """(index) => [...jupyterapp.shell.currentWidget.content.widgets[index].node.querySelectorAll('.js-plotly-plot')]
-  .filter((figure) => figure.querySelector('.main-svg .plot path')).length"""
+DRAWN = """(index) => {
+  const { node } = jupyterapp.shell.currentWidget.content.widgets[index];
+  const figures = [...node.querySelectorAll('.js-plotly-plot')];
+  return figures.filter((figure) => figure.querySelector('.main-svg .trace path')).length;
+}"""
 END = "() => jupyterapp.serviceManager.sessions.shutdownAll()"
 
 
@@ -78,7 +81,7 @@ def base(python: str) -> list[str]:
 
 
 def environment(prefix: Path, tree: Path) -> dict[str, str]:
-    """Return the variables of a session in Binder, where the sources are the home: nothing of this machine's own."""
+    """Return the variables of a session in Binder, where the sources are the home: nothing of this machine's."""
     keep = {name: os.environ[name] for name in ("LANG", "TMPDIR", "SSL_CERT_FILE") if name in os.environ}
     path = f"{prefix / 'bin'}:/usr/local/bin:/usr/bin:/bin"
     return {**keep, "PATH": path, "HOME": str(tree), "KERNEL_PYTHON_PREFIX": str(prefix)}
@@ -192,7 +195,7 @@ def _not_drawn(page: Page, index: int, figures: int) -> list[str]:
     # JupyterLab draws what is in view.
     page.evaluate(SHOW, index)
     try:
-        page.wait_for_function(f"(index) => ({DRAWN})(index) === {figures}", arg=index)
+        page.wait_for_function(f"(index) => ({DRAWN})(index) === {figures}", arg=index, timeout=DRAW * 1000)
     except TimeoutError:
         return [f"cell {index} shows {page.evaluate(DRAWN, index)} of {figures} figures"]
     return []

@@ -22,8 +22,8 @@ SITE = ROOT / "_build" / "html"
 
 # Milliseconds: more than a busy machine needs.
 PATIENCE = 20_000
-# Benchmarks are programs of their own, with nothing to test in them.
-collect_ignore_glob = ["bench_*.py"]
+# Benchmarks and audits are programs of their own, with nothing to test in them.
+collect_ignore_glob = ["bench_*.py", "audit*.py"]
 expect.set_options(timeout=PATIENCE)
 
 
