@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -91,26 +90,6 @@ def _copy_katex(app: Sphinx, exception: Exception | None) -> None:
         shutil.copy(font, target / "fonts")
 
 
-def without_icons(style: str, used: set[str]) -> str:
-    """Return a style sheet without the rules for icons that are not used: they are a third of the theme's."""
-    rule = re.compile(r'((?:\.fa-[a-z0-9-]+:before,?)+)\{content:"[^"]*"\}')
-
-    def keep(found: re.Match[str]) -> str:
-        return found[0] if used & set(re.findall(r"fa-[a-z0-9-]+", found[1])) else ""
-
-    return rule.sub(keep, style)
-
-
-def _trim_icons(app: Sphinx, exception: Exception | None) -> None:
-    if exception is not None or app.builder.format != "html":
-        return
-    site = Path(app.outdir)
-    texts = [*site.rglob("*.html"), *site.glob("_static/**/*.js"), *site.glob("_static/*.css")]
-    used = {name for path in texts for name in re.findall(r"\bfa-[a-z0-9-]+", path.read_text(encoding="utf-8"))}
-    style = site / "_static" / "styles" / "pydata-sphinx-theme.css"
-    style.write_text(without_icons(style.read_text(encoding="utf-8"), used), encoding="utf-8")
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     # KaTeX's socket file is there a moment before anything listens on it, which fails a build now and then. Its
@@ -125,5 +104,4 @@ def setup(app: Sphinx) -> dict[str, Any]:
     os.environ["TQDM_DISABLE"] = "1"
     app.connect("config-inited", _set_up, priority=100)
     app.connect("build-finished", _copy_katex)
-    app.connect("build-finished", _trim_icons)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -28,7 +28,7 @@ const { document } = parseHTML("<!doctype html><body></body>");
 function html(compact) {
   const element = document.createElement("div");
   document.body.append(element);
-  new Demo(element, looks, draws, compact);
+  for (const _ of new Demo(element, looks, draws, compact).build());
   return element.innerHTML;
 }
 

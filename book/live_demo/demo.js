@@ -19,7 +19,7 @@ const SETTING = { beta: "β", rho: "ρ", beta1: "β₁", beta2: "β₂", bias_co
 /** Said as long as no preset is. */
 export const HINT = "Lower the activity and watch the bars. Space plays the steps, comma and full stop take one.";
 
-/** Everything apart from what needs a browser: builds the parts and draws a state. */
+/** Everything apart from what needs a browser: the parts, and drawing a state. There is nothing to see before `build`. */
 export class Demo {
   /**
    * @param {HTMLElement} element becomes the demo
@@ -32,11 +32,16 @@ export class Demo {
     this.runs = new Runs(seeds);
     this.state = { ...START };
     this.compact = compact;
+    this.looks = { ...looks, id: compact ? "compact-demo" : "demo" };
     this.follows = [];
     this.changed = () => {};
     this.set = this.set.bind(this);
-    this.#build({ ...looks, id: compact ? "compact-demo" : "demo" });
-    this.draw();
+  }
+
+  /** Builds all parts and draws the first state, in pieces: a browser can do other things between two of them. */
+  *build() {
+    yield* this.#build(this.looks);
+    yield* this.#drawing();
   }
 
   /** Changes some of the state, by values or by what makes them from the state. */
@@ -54,21 +59,24 @@ export class Demo {
     this.follows.push(follow);
   }
 
-  #build(looks) {
+  *#build(looks) {
     const root = select(this.element);
     root.selectChildren().remove();
     if (!this.compact) this.note = root.append("p").attr("class", "ignored").attr("role", "alert").attr("hidden", "");
     this.#add(addSlider(root, "activity", this.set));
     if (!this.compact) this.says = root.append("p").attr("class", "says").attr("role", "status").text(HINT);
     const stage = root.append("div").attr("class", "stage");
+    yield;
     this.space = new Space(stage, looks);
     const side = stage.append("div").attr("class", "side");
+    yield;
     this.bars = new Bars(side, looks);
-    if (!this.compact) this.#buildRest(root, side, looks);
+    if (!this.compact) yield* this.#buildRest(root, side, looks);
     this.spoken = root.append("p").attr("class", "spoken").attr("role", "status");
   }
 
-  #buildRest(root, side, looks) {
+  *#buildRest(root, side, looks) {
+    yield;
     this.losses = new Lines(side, {
       ...looks,
       kind: "losses",
@@ -76,14 +84,20 @@ export class Demo {
       title: "full loss above its minimum",
       label: "Curves of the loss against the step",
     });
-    this.#buildTime(root);
-    this.#buildPresets(root);
-    this.#buildOptimizers(root, looks);
-    this.#buildProblem(root);
-    this.#buildNumbers(root);
-    this.#buildHistory(root, looks);
-    this.#buildTable(root);
-    this.#buildSharing(root);
+    const parts = [
+      this.#buildTime,
+      this.#buildPresets,
+      this.#buildOptimizers,
+      this.#buildProblem,
+      this.#buildNumbers,
+      this.#buildHistory,
+      this.#buildTable,
+      this.#buildSharing,
+    ];
+    for (const part of parts) {
+      yield;
+      part.call(this, root, looks);
+    }
   }
 
   #buildTime(root) {
@@ -182,6 +196,11 @@ export class Demo {
 
   /** Draws the state; the runs only if they have changed. */
   draw() {
+    for (const _ of this.#drawing());
+  }
+
+  *#drawing() {
+    yield;
     const { state, step } = this;
     const key = RUN_KNOBS.map((name) => state[name]).join();
     if (key !== this.runsKey) {
@@ -189,10 +208,14 @@ export class Demo {
       this.made = this.runs.make(state);
     }
     const view = { ...this.made, state, step };
+    yield;
     this.space.draw(view);
+    yield;
     this.bars.draw(view);
+    yield;
     for (const follow of this.follows) follow(state);
     if (this.compact) return;
+    yield;
     this.#drawLines(view, key);
     if (state.numbers) this.#drawNumbers(view);
     if (state.table) this.#drawTable(view);

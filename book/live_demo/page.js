@@ -281,10 +281,15 @@ function startRest(demo, draw, follow, speak) {
   });
 }
 
-function begin() {
+/** Builds the demo beside its picture, a piece at a time so that the page never waits for it, then puts it there. */
+async function begin() {
   const { looks, seeds } = window.liveDemoData;
-  const element = document.querySelector(".live-demo");
-  start(new Demo(element, looks, seeds.map(readDraws), element.classList.contains("compact")));
+  const picture = document.querySelector(".live-demo");
+  const element = picture.cloneNode(false);
+  const demo = new Demo(element, looks, seeds.map(readDraws), element.classList.contains("compact"));
+  for (const _ of demo.build()) await new Promise((resolve) => setTimeout(resolve));
+  picture.replaceWith(element);
+  start(demo);
   element.toggleAttribute("data-live", true);
 }
 

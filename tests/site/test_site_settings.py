@@ -1,6 +1,5 @@
 """What the site's settings read from the place where it is built."""
 
-import re
 import subprocess
 
 import pytest
@@ -135,22 +134,3 @@ def test_executed_pages_are_kept_when_only_text_changes(site_settings, project):
     before = site_settings.cache_key(project)
     write(project, "book/chapter.md", "# Another title\n")
     assert site_settings.cache_key(project) == before
-
-
-def test_icons_that_no_page_uses_leave_the_style_and_all_else_stays(site_settings):
-    style = (
-        'a{b:c}.fa-sun:before{content:"1"}.fa-old:before,.fa-new:before{content:"2"}.fa-x:before{content:"3"}d{}'
-    )
-    kept = 'a{b:c}.fa-sun:before{content:"1"}.fa-old:before,.fa-new:before{content:"2"}d{}'
-    assert site_settings.without_icons(style, {"fa-sun", "fa-new", "fa-solid"}) == kept
-
-
-def test_every_icon_of_a_page_has_its_rule(site, page_names):
-    used = {
-        icon
-        for name in page_names
-        for icon in re.findall(r"fa-solid (fa-[a-z-]+)", (site / name).read_text("utf-8"))
-    }
-    style = (site / "_static" / "styles" / "pydata-sphinx-theme.css").read_text(encoding="utf-8")
-    assert used
-    assert {icon for icon in used if f".{icon}:before" not in style} == set()

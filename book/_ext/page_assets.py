@@ -1,0 +1,204 @@
+"""What every page loads: one style sheet, one script, and the policy that keeps everything else away."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+import shutil
+import subprocess
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import fontTools
+from fontTools.subset import Options, Subsetter
+from fontTools.ttLib import TTFont
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+
+# What the theme's own layout loads besides what it tells Sphinx of, in its order.
+THEME_SHEETS = ["styles/theme.css", "styles/pydata-sphinx-theme.css"]
+THEME_SCRIPTS = ["scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js"]
+# Merged, these are of no more use. Half a megabyte of fontawesome.js never was: the icons come from a font.
+MERGED_FOLDERS = ["styles", "scripts", "vendor", "katex"]
+SHEET, SCRIPT = "site.css", "site.js"
+
+logger = logging.getLogger(__name__)
+
+
+def policy(inline_scripts: list[str]) -> str:
+    """Return a Content-Security-Policy that allows a page's own files and these inline scripts.
+
+    Formulas and figures carry style attributes, so styles may be inline. Fonts may be data, for the icons, and so may
+    pictures, for the theme's arrows and for Plotly, which draws maps of cells as such.
+    """
+    scripts = " ".join(["'self'", *(f"'sha256-{_digest(text)}'" for text in inline_scripts)])
+    return (
+        f"default-src 'self'; script-src {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+        "object-src 'none'; base-uri 'self'; form-action 'self'"
+    )
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def violations(page: str) -> list[str]:
+    """Return what the policy of a page would keep from running, of what stands in its HTML."""
+    found = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    if found is None:
+        return ["no policy"]
+    allowed = html.unescape(found[1])
+    problems = [
+        f"script not in the policy: {text.strip()[:80]}"
+        for attributes, text in re.findall(r"<script\b([^>]*)>(.*?)</script>", page, re.DOTALL)
+        if text.strip() and "application/json" not in attributes and _digest(text) not in allowed
+    ]
+    handlers = re.findall(r"<[a-z][^<>]*?\s(on[a-z]+=\"[^\"]*\")", page)
+    links = re.findall(r"(?:href|src)=\"(javascript:[^\"]*)\"", page)
+    return problems + [f"script in an attribute: {text}" for text in [*handlers, *links]]
+
+
+def without_icons(style: str, used: set[str]) -> str:
+    """Return a style sheet without the rules for icons that are not used: they are a third of the theme's."""
+    rule = re.compile(r'((?:\.fa-[a-z0-9-]+:before,?)+)\{content:"[^"]*"\}')
+
+    def keep(found: re.Match[str]) -> str:
+        return found[0] if used & set(re.findall(r"fa-[a-z0-9-]+", found[1])) else ""
+
+    return rule.sub(keep, style)
+
+
+def modern_fonts(style: str) -> str:
+    """Return a style sheet that asks for fonts as WOFF2 alone, which every browser has known for years."""
+    return re.sub(r',\s*url\([^)]*\.(?:ttf|woff)\)\s*format\("?[\w-]+"?\)', "", style)
+
+
+def subset(font: bytes, characters: set[int]) -> bytes:
+    """Return a WOFF2 font with these characters alone."""
+    options = Options(flavor="woff2", layout_features=[], notdef_outline=True)
+    loaded = TTFont(BytesIO(font), recalcTimestamp=False)
+    subsetter = Subsetter(options)
+    subsetter.populate(unicodes=characters)
+    subsetter.subset(loaded)
+    loaded.flavor = "woff2"
+    result = BytesIO()
+    loaded.save(result)
+    return result.getvalue()
+
+
+def _collect(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Take from a page the styles and scripts that all pages share, and note them."""
+    if app.builder.format != "html":
+        return
+    context["content_security_policy"] = lambda *scripts: html.escape(policy(list(scripts)))
+    sheets = [_file(asset) for asset in sorted(context["css_files"], key=lambda asset: asset.priority)]
+    scripts, own = [], []
+    for asset in sorted(context["script_files"], key=lambda asset: asset.priority):
+        if asset.attributes.get("defer") or asset.attributes.get("async"):
+            own.append(asset)
+        elif asset.filename:
+            scripts.append(_file(asset))
+        # The page's name is for the theme's switch between versions of a site, which this one does not have.
+        elif "DOCUMENTATION_OPTIONS.pagename" not in asset.attributes["body"]:
+            scripts.append("\n" + asset.attributes["body"])
+    # What a page and the site's settings both name stands where the settings have it: at the end.
+    sheets = list(dict.fromkeys(reversed(sheets)))[::-1]
+    shared = ([*THEME_SHEETS, *sheets], [*scripts, *THEME_SCRIPTS])
+    before = getattr(app, "page_assets", shared)
+    if before != shared:
+        raise ExtensionError(f"{pagename} loads {shared}, and the pages before it {before}: all have to load the same")
+    app.page_assets = shared  # type: ignore[attr-defined]
+    context["css_files"], context["script_files"] = [], own
+
+
+def _file(asset: Any) -> str:
+    return str(asset.filename).removeprefix("_static/")
+
+
+def _front_page(app: Sphinx) -> list[tuple[str, dict[str, Any], str]]:
+    """Return the page at the site's address, which leads on to the first chapter."""
+    return [("index", {}, "front_page.html")]
+
+
+def _finish(app: Sphinx, exception: Exception | None) -> None:
+    """Merge styles and scripts, name their versions in all pages, and hold each page against its policy."""
+    if exception is not None or app.builder.format != "html" or not hasattr(app, "page_assets"):
+        return
+    site, static = Path(app.outdir), Path(app.outdir, "_static")
+    paths = [path for path in sorted(site.rglob("*.html")) if static not in path.parents]
+    pages = {path: path.read_text(encoding="utf-8") for path in paths}
+    sheets, scripts = app.page_assets
+    _merge_scripts(app, static, scripts)
+    texts = [*pages.values(), *(path.read_text(encoding="utf-8") for path in static.glob("*.js"))]
+    _merge_sheets(app, static, sheets, {icon for text in texts for icon in re.findall(r"\bfa-[a-z0-9-]+", text)})
+    for folder in MERGED_FOLDERS:
+        shutil.rmtree(static / folder, ignore_errors=True)
+    versions = {name: hashlib.sha256((static / name).read_bytes()).hexdigest()[:8] for name in (SHEET, SCRIPT)}
+    for path, text in pages.items():
+        named = re.sub(
+            r"(_static/(site\.(?:css|js)))(?:\?v=\w*)?\"", lambda found: f'{found[1]}?v={versions[found[2]]}"', text
+        )
+        if named != text:
+            path.write_text(named, encoding="utf-8")
+        for problem in violations(named):
+            logger.warning("%s: %s", path.relative_to(site), problem, type="page_assets")
+
+
+def _merge_scripts(app: Sphinx, static: Path, scripts: list[str]) -> None:
+    texts = [
+        script if script.startswith("\n") else (static / script).read_text(encoding="utf-8") for script in scripts
+    ]
+    # One of them being strict must not make all strict: with something before it, "use strict" is but a string.
+    merged = ";" + "\n;".join(re.sub(r"//# sourceMappingURL=.*", "", text) for text in texts)
+    (static / SCRIPT).write_text(_esbuild(app, "--loader=js", input=merged), encoding="utf-8")
+
+
+def _merge_sheets(app: Sphinx, static: Path, sheets: list[str], icons: set[str]) -> None:
+    styles = {
+        static / sheet: modern_fonts(without_icons((static / sheet).read_text(encoding="utf-8"), icons))
+        for sheet in sheets
+    }
+    characters = {int(code, 16) for style in styles.values() for code in re.findall(r"\\([ef][0-9a-f]{3})\b", style)}
+
+    # With so few characters, the fonts of the icons are small enough to be there with the style: nothing moves when they come.
+    def inline(found: re.Match[str]) -> str:
+        font = subset((static / "vendor/fontawesome/webfonts" / found[1]).read_bytes(), characters)
+        return f"url(data:font/woff2;base64,{base64.b64encode(font).decode()})"
+
+    for path, style in styles.items():
+        path.write_text(re.sub(r"url\([^)]*/webfonts/([\w-]+\.woff2)\)", inline, style), encoding="utf-8")
+    imports = "".join(f'@import "./{sheet}";\n' for sheet in sheets)
+    shutil.rmtree(static / "site", ignore_errors=True)
+    _esbuild(
+        app,
+        "--loader=css",
+        "--bundle",
+        "--loader:.woff2=file",
+        "--loader:.png=file",
+        "--asset-names=site/[name]-[hash]",
+        f"--outfile={static / SHEET}",
+        input=imports,
+        cwd=static,
+    )
+
+
+def _esbuild(app: Sphinx, *arguments: str, **settings: Any) -> str:
+    esbuild = Path(app.confdir, "node_modules", ".bin", "esbuild")
+    command = [str(esbuild), "--minify", "--log-level=warning", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, **settings)
+    if done.returncode:
+        raise ExtensionError(f"merging styles and scripts failed:\n{done.stderr}")
+    return done.stdout
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    fontTools.log.setLevel("WARNING")  # It tells of each table of a font.
+    app.connect("html-collect-pages", _front_page)
+    app.connect("html-page-context", _collect, priority=900)
+    app.connect("build-finished", _finish, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,112 @@
+"""What every page loads, and what its policy forbids."""
+
+import base64
+import re
+from io import BytesIO
+
+import pytest
+from fontTools.ttLib import TTFont
+from playwright.sync_api import expect
+
+CHAPTER = "book/adagrad.html"
+
+
+@pytest.fixture(scope="module")
+def page_assets(load, root):
+    return load(root / "book" / "_ext" / "page_assets.py")
+
+
+@pytest.fixture(scope="module")
+def style(site):
+    return (site / "_static" / "site.css").read_text(encoding="utf-8")
+
+
+def test_icons_that_no_page_uses_leave_the_style_and_all_else_stays(page_assets):
+    style = (
+        'a{b:c}.fa-sun:before{content:"1"}.fa-old:before,.fa-new:before{content:"2"}.fa-x:before{content:"3"}d{}'
+    )
+    kept = 'a{b:c}.fa-sun:before{content:"1"}.fa-old:before,.fa-new:before{content:"2"}d{}'
+    assert page_assets.without_icons(style, {"fa-sun", "fa-new", "fa-solid"}) == kept
+
+
+def test_only_modern_fonts_are_asked_for(page_assets):
+    style = 'src:url(a.woff2) format("woff2"),url(a.woff) format("woff"), url(a.ttf) format("truetype");b{}'
+    assert page_assets.modern_fonts(style) == 'src:url(a.woff2) format("woff2");b{}'
+
+
+def test_every_icon_of_a_page_has_its_rule_and_its_drawing(site, page_names, style):
+    used = {
+        icon
+        for name in page_names
+        for icon in re.findall(r"(?:fa-solid|fas) (fa-[a-z-]+)", (site / name).read_text("utf-8"))
+    }
+    codes = {icon: re.search(rf'\.{icon}:before[^{{]*\{{content:"(.+?)"', style) for icon in used}
+    assert used
+    assert [icon for icon, code in codes.items() if code is None] == []
+    font = re.search(r"font-weight:900;src:url\(data:font/woff2;base64,([^)]*)\)", style)[1]
+    drawn = TTFont(BytesIO(base64.b64decode(font))).getBestCmap()
+    assert [icon for icon, code in codes.items() if int(code[1].lstrip("\\"), 16) not in drawn] == []
+
+
+def test_every_file_that_the_style_names_is_there(site, style):
+    named = re.findall(r"url\(\"?(?!data:)([^)\"]+)\"?\)", style)
+    assert any("KaTeX_Main" in name for name in named)
+    assert [name for name in named if not (site / "_static" / name).is_file()] == []
+
+
+def test_all_pages_load_one_style_and_no_script_that_they_wait_for(site, page_names):
+    for name in page_names:
+        page = (site / name).read_text(encoding="utf-8")
+        if 'http-equiv="refresh"' in page:
+            continue
+        sheets = re.findall(r'<link rel="stylesheet"[^>]*href="([^"]*)"', page)
+        assert [re.sub(r"^(\.\./)*", "", sheet).partition("?v=")[0] for sheet in sheets] == ["_static/site.css"], name
+        tags = re.findall(r"<script\b([^>]*src=[^>]*)>", page)
+        assert len(tags) >= 1, name
+        assert [tag for tag in tags if "defer" not in tag] == [], name
+
+
+def test_a_page_is_held_against_its_policy(page_assets):
+    def page(script, *allowed, body=""):
+        policy = page_assets.policy(list(allowed)).replace("'", "&#x27;")
+        meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        return f"{meta}<script>{script}</script>{body}"
+
+    assert page_assets.violations(page("start()", "start()")) == []
+    assert page_assets.violations(page("start()", "start()", body='<script src="a.js"></script>')) == []
+    assert page_assets.violations(page("", body='<script type="application/json">{}</script>')) == []
+    assert page_assets.violations("<p>no policy</p>") == ["no policy"]
+    assert page_assets.violations(page("stop()", "start()")) == ["script not in the policy: stop()"]
+    for body in ('<b class="x"\n onclick="stop()">', '<a href="javascript:stop()">'):
+        assert len(page_assets.violations(page("start()", "start()", body=body))) == 1
+
+
+def test_the_policy_lets_no_inline_script_run_that_it_does_not_name(chromium, address):
+    with chromium.new_page() as page:
+        page.goto(f"{address}/{CHAPTER}")
+        page.evaluate("""() => {
+            const script = document.createElement("script");
+            script.textContent = "window.intruder = true";
+            document.body.append(script);
+        }""")
+        assert page.evaluate("window.intruder") is None
+
+
+def test_the_buttons_of_the_theme_do_what_they_say(chromium, address):
+    with chromium.new_page() as page:
+        page.goto(f"{address}/{CHAPTER}")
+        page.evaluate("window.print = () => { window.printed = true; }")
+        page.get_by_label("Download this page").click()
+        page.locator("[data-does=print]").click()
+        assert page.evaluate("window.printed") is True
+        page.locator("[data-does=full-screen]").click()
+        page.wait_for_function("document.fullscreenElement !== null")
+        page.evaluate("document.exitFullscreen()")
+        page.locator(".search-button__button:visible").first.click()
+        expect(page.locator("#pst-search-dialog")).to_be_visible()
+
+
+def test_the_search_page_awaits_a_word(chromium, address):
+    with chromium.new_page() as page:
+        page.goto(f"{address}/search.html")
+        expect(page.locator(".bd-search-container input")).to_be_focused()
