@@ -25,12 +25,13 @@ const knobOf = (name) => (state) => state[name];
  */
 export function addSlider(parent, name, set, { own, read = knobOf(name), last } = {}) {
   const knob = KNOBS[name];
-  const label = parent.append("label").attr("class", `knob knob-${name}`);
-  const words = label.append("span").attr("class", "words");
+  // No label: that would have two elements with a value in it. The slider has its name itself.
+  const box = parent.append("div").attr("class", `knob knob-${name}`);
+  const words = box.append("span").attr("class", "words");
   words.append("span").text(own ?? knob.label);
   // Silent: a reader who moves the slider hears its value, and a play is not to be heard step by step.
   const output = words.append("output").attr("aria-live", "off");
-  const input = label
+  const input = box
     .append("input")
     .attr("type", "range")
     .attr("min", 0)

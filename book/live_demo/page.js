@@ -274,7 +274,7 @@ function startRest(demo, draw, follow, speak) {
   listenToSteps(demo, player);
   const stage = demo.element.querySelector(".stage");
   stage.tabIndex = 0;
-  stage.setAttribute("role", "group");
+  stage.setAttribute("role", "region");
   stage.setAttribute("aria-label", "The runs. Space plays and pauses, comma and full stop go a step back and forward");
   document.addEventListener("click", ({ target }) => {
     if (target.closest('a[href^="#preset="]')) come();

@@ -73,8 +73,7 @@ export class Space {
     put(this.minimum.node(), "transform", translate(x(a), y(b)));
     const start = this.start.node();
     put(start, "transform", translate(x(state.theta1), y(state.theta2)));
-    put(start, "aria-valuenow", state.theta1);
-    put(start, "aria-valuetext", `θ₁ ${state.theta1}, θ₂ ${state.theta2}`);
+    this.#sayStart(state);
 
     const byName = new Map(runs.map((run) => [run.name, run]));
     const space = this;
@@ -175,6 +174,15 @@ export class Space {
         const { theta1, theta2 } = where();
         to(theta1 + way[0], theta2 + way[1]);
       });
+    this.#sayStart(where());
+  }
+
+  #sayStart({ theta1, theta2 }) {
+    const start = this.start.node();
+    // In a picture it is no slider.
+    if (!start.hasAttribute("role")) return;
+    put(start, "aria-valuenow", theta1);
+    put(start, "aria-valuetext", `θ₁ ${theta1}, θ₂ ${theta2}`);
   }
 }
 

@@ -229,11 +229,11 @@ def _controls(layout: dict[str, Any]) -> str:
         label = (current.get("prefix") or "").strip() or slider.get("name") or "Slider"
         # The same figure can stand on a page twice, so nothing here has an id.
         controls.append(
-            f'<label class="plotly-slider"><span>{_quoted(label)}</span> '
+            f'<div class="plotly-slider"><span>{_quoted(label)}</span> '
             f'<output aria-live="off">{_quoted(words[active])}</output>'
             f'<input type="range" data-slider="{number}" min="0" max="{len(steps) - 1}" value="{active}" '
             f'aria-label="{_quoted(label)}" aria-valuetext="{_quoted(words[active])}" autocomplete="off" '
-            f'data-words="{_quoted(json.dumps(words))}"></label>'
+            f'data-words="{_quoted(json.dumps(words))}"></div>'
         )
     return f'<div class="plotly-controls">{"".join(controls)}</div>' if controls else ""
 
@@ -248,9 +248,12 @@ def _numbers_html(figure: Figure) -> str:
         f'<tr><th scope="row">{_quoted(name)}</th>{"".join(f"<td>{_quoted(cell)}</td>" for cell in cells)}</tr>'
         for name, *cells in rows
     )
+    # A reader who jumps from table to table has to tell them apart.
+    seen = figure.alt.partition(". ")[0].removesuffix(".")
+    name = f"The numbers of this figure{': ' if seen else ''}{seen}"
     return (
         '<details class="plotly-numbers"><summary>Show the numbers</summary>'
-        '<div class="plotly-scroll" tabindex="0" role="group" aria-label="The numbers of this figure">'
+        f'<div class="plotly-scroll" tabindex="0" role="region" aria-label="{_quoted(name)}">'
         f"<table><thead><tr><td></td>{columns}</tr></thead><tbody>{body}</tbody></table></div></details>"
     )
 

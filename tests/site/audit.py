@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+import audit_advisories
 import audit_axe
+import audit_html
+import audit_keyboard
 import audit_lighthouse
 import audit_report
+import audit_use
+import audit_weight
 import chromium
 import yaml
-from audit_report import Row, Rows, count
+from audit_report import Cell, Row, Rows, count
 from bench_figures import ROOT, SITE, served
 from tqdm import tqdm
 
 REPORT = ROOT / "_build" / "audit"
+# It only leads on.
+FIRST = "index.html"
+
+# What is to be seen of the site as a whole: returns what is wrong.
+SITE_WIDE: dict[str, Callable[[], list[str]]] = {}
 
 
 def pages() -> list[str]:
-    """Return all pages that stay: the first only leads on to book/index.html."""
+    """Return all pages that stay."""
     names = (path.relative_to(SITE) for path in SITE.rglob("*.html"))
-    return sorted(
-        name.as_posix() for name in names if not name.parts[0].startswith("_") and name != Path("index.html")
-    )
+    return sorted(name.as_posix() for name in names if not name.parts[0].startswith("_") and name != Path(FIRST))
 
 
 def chapters() -> list[str]:
@@ -34,35 +42,53 @@ def chapters() -> list[str]:
     return [f"{entry}.html" for entry in [toc["root"], *entries]]
 
 
-def examine(url: str) -> Row:
+def examine(name: str, home: str) -> Row:
     """Return what is found on a page in a browser of its own."""
+    url = f"{home}/{name}"
     with chromium.browser() as browser:
-        return {"axe": count(audit_axe.check(browser, url))}
+        heard = audit_use.check(browser, url)
+        weight = audit_weight.check(browser, url)
+        return {
+            "axe": count(audit_axe.check(browser, url)),
+            "keyboard": count(audit_keyboard.check(browser, url)),
+            "policy": count(heard.policy),
+            "elsewhere": count(heard.elsewhere),
+            "console": count(heard.console),
+            "KB": Cell(f"{weight:.0f}", audit_weight.judge(name, weight)),
+        }
 
 
-def examine_pages(home: str, names: Iterable[str]) -> Rows:
-    """Return what is found on each page."""
-    names = list(names)
+def examine_pages(names: list[str]) -> Rows:
+    """Return what is found on each page, and on the site as a whole."""
     rows: Rows = {name: {} for name in names}
-    # Alone: what else runs would slow the pages down.
-    with audit_lighthouse.Lighthouse() as lighthouse:
-        for name in tqdm([name for name in chapters() if name in rows], "Lighthouse", unit="page"):
-            rows[name] |= audit_lighthouse.check(lighthouse, f"{home}/{name}")
-    with ThreadPoolExecutor(2) as pool:
-        works = {pool.submit(examine, f"{home}/{name}"): name for name in names}
-        for work in tqdm(as_completed(works), "in the browser", len(works), unit="page"):
-            rows[works[work]] |= work.result()
+    with served(SITE) as home:
+        # Alone: what else runs would slow the pages down.
+        with audit_lighthouse.Lighthouse() as lighthouse:
+            for name in tqdm([name for name in chapters() if name in rows], "Lighthouse", unit="page"):
+                rows[name] |= audit_lighthouse.check(lighthouse, f"{home}/{name}")
+        with ThreadPoolExecutor(2) as pool:
+            works = {pool.submit(examine, name, home): name for name in names}
+            for work in tqdm(as_completed(works), "in the browser", len(works), unit="page"):
+                rows[works[work]] |= work.result()
     return rows
 
 
 def main(*only: str) -> int:
     """Examine the site, or only the pages that are named; 1 if something is wrong."""
-    with served(SITE) as home:
-        rows = examine_pages(home, only or [*chapters(), *(name for name in pages() if name not in chapters())])
-    good = audit_report.is_green(rows)
-    told = f"{len(rows)} pages, " + ("nothing is wrong." if good else "and something is wrong.")
-    audit_report.write(REPORT, {"Pages": rows}, told)
-    print(audit_report.table(rows, "page"))
+    rows = examine_pages([*only] or [*chapters(), *(name for name in pages() if name not in chapters())])
+    # The first page is gone before anything else can be seen of it.
+    html, gone = audit_html.check(SITE, [*rows, FIRST])
+    for name, problems in html.items():
+        rows.setdefault(name, {})["HTML"] = count(problems)
+    cells = {"HTML faults that are known": count(gone)} if not only else {}
+    for name, look in SITE_WIDE.items():
+        tqdm.write(f"{name} ...", file=sys.stderr)
+        cells |= {name: count(look())}
+    whole: Rows = {name: {"found": cell} for name, cell in (cells | audit_advisories.check()).items()}
+    good = audit_report.is_green(rows, whole)
+    told = f"{len(rows)} pages: " + ("nothing is wrong." if good else "something is wrong.")
+    audit_report.write(REPORT, {"Pages": rows, "The whole site": whole}, told)
+    print(audit_report.table(rows, "page"), audit_report.table(whole, "the whole site"), sep="\n\n")
     print(f"\n{told} What and where: {REPORT / 'index.html'}")
     return 0 if good else 1
 

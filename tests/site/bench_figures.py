@@ -284,14 +284,19 @@ class Traffic:
         return sums
 
 
+def load(page: Page, traffic: Traffic, url: str) -> Weight:
+    """Return what a page loads before the reader does anything."""
+    page.goto(url, wait_until="networkidle")
+    page.wait_for_function(ALL_PICTURES)
+    page.wait_for_timeout(SETTLE)
+    return traffic.take()
+
+
 def weigh(chromium: Browser, cdn: str, url: str) -> tuple[Weight, Weight]:
     """Return what a page loads before the reader does anything, and what then for its first figure."""
     with opened(chromium, cdn) as (page, session):
         traffic = Traffic(session)
-        page.goto(url, wait_until="networkidle")
-        page.wait_for_function(ALL_PICTURES)
-        page.wait_for_timeout(SETTLE)
-        at_load = traffic.take()
+        at_load = load(page, traffic, url)
         page.locator(FIGURE).first.scroll_into_view_if_needed()
         page.mouse.wheel(0, 1)
         page.locator(f"{FIGURE} .cartesianlayer .trace").first.wait_for(state="attached")

@@ -231,7 +231,7 @@ window.mystNbPlotly = (() => {
     say(slider) {
       const words = JSON.parse(slider.dataset.words)[slider.valueAsNumber];
       slider.setAttribute("aria-valuetext", words);
-      slider.closest("label").querySelector("output").textContent = words;
+      slider.closest(".plotly-slider").querySelector("output").textContent = words;
     }
 
     /** Draws the figure, if it is not drawn yet. */
