@@ -11,7 +11,7 @@ ifneq ($(wildcard .venv/chromium),)
 export BROWSER_PATH ?= $(shell cat .venv/chromium)
 endif
 
-.PHONY: book serve test pytest bench chromium lint lock clean
+.PHONY: book pdf serve test pytest bench chromium lint lock clean
 .NOTPARALLEL:
 
 # Sphinx warns about a page only when it reads it: unless the last build went through, everything is read again.
@@ -23,13 +23,17 @@ book: .venv/book.installed node_modules/.book.installed _build/.contents
 	@echo
 	@echo "The book is in _build/html. Open _build/html/index.html, or run 'make serve'."
 
+# The site with the whole book as one PDF in it, which a Chromium prints.
+pdf: export WHOLE_BOOK = yes
+pdf: book
+
 serve: book
 	@echo "The book is at http://localhost:8000 (Ctrl-C stops it)."
 	@$(BIN)/python -m http.server 8000 --bind localhost --directory _build/html
 
 # The Chromium first, as the book is built with it; a make of its own knows of it.
 test: chromium lint node_modules/.test.installed
-	$(MAKE) book pytest
+	$(MAKE) pdf pytest
 
 # How much the pages weigh, and how fast figures are beside Plotly's own ways to show them, and the live demo beside an
 # empty control. Then how fast sweeps are beside torch.optim and JAX, and updates of a few rows of a table beside

@@ -137,6 +137,13 @@ def _pictures(app: Sphinx) -> Pictures:
     return Pictures(Path(app.outdir).parent / ".plotly-pictures", _full_bundle(), STATIC / SCRIPT)
 
 
+def pictures_of(app: Sphinx, page: str) -> list[Path]:
+    """Return one picture, as SVG, of each figure of a page, as far as they are drawn."""
+    figures = [_read(app.env, name) for name in app.env.metadata[page].get(KEY, {})]
+    drawn = [_pictures(app).of(figure) for figure in figures]
+    return [folder / Pictures.FOR_PAPER for folder in drawn if folder]
+
+
 def _full_bundle() -> Path:
     return Path(str(files("plotly") / "package_data" / "plotly.min.js"))
 

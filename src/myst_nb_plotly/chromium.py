@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -74,12 +75,22 @@ class Chromium:
         process = self._browser.subprocess
         if hasattr(os, "killpg"):
             # The process is a wrapper around the browser, and leads a group of both.
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # It has ended by itself, and choreographer has not seen it yet.
+                os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
 
-    def send(self, command: str, **settings: Any) -> Any:
+    def send(self, command: str, patience: float | None = None, **settings: Any) -> Any:
         """Send a command of the DevTools protocol to the tab, and return its result.
+
+        Parameters
+        ----------
+        command : str
+            Its name.
+        patience : float, optional
+            How many seconds it may take, for one that takes longer than others.
+        **settings
+            Its parameters.
 
         Raises
         ------
@@ -88,7 +99,8 @@ class Chromium:
         TimeoutError
             When it takes too long.
         """
-        answer = self._runner.run(asyncio.wait_for(self._tab.send_command(command, params=settings), PATIENCE))
+        answering = self._tab.send_command(command, params=settings)
+        answer = self._runner.run(asyncio.wait_for(answering, patience or PATIENCE))
         if "error" in answer:
             raise RuntimeError(answer["error"].get("message") or answer["error"])
         return answer["result"]
