@@ -20,7 +20,7 @@ endif
 JUPYTER_BOOK := $(BIN)/python -P -c "import sys; sys.modules['rfc3987_syntax'] = None; \
 	from jupyter_book.cli.main import main; main(prog_name='jupyter-book')"
 
-.PHONY: book serve test pytest audit bench chromium links lint lock clean
+.PHONY: book pdf serve test pytest audit bench chromium links lint lock clean
 .NOTPARALLEL:
 
 # Sphinx warns about a page only when it reads it: unless the last build went through, everything is read again.
@@ -32,13 +32,17 @@ book: .venv/book.installed node_modules/.book.installed _build/.contents
 	@echo
 	@echo "The book is in _build/html. Open _build/html/index.html, or run 'make serve'."
 
+# The site with the whole book as one PDF in it, which a Chromium prints.
+pdf: export WHOLE_BOOK = yes
+pdf: book
+
 serve: book
 	@echo "The book is at http://localhost:8000 (Ctrl-C stops it)."
 	@$(BIN)/python -m http.server 8000 --bind localhost --directory _build/html
 
 # The Chromium first, as the book is built with it; a make of its own knows of it.
 test: chromium lint node_modules/.test.installed
-	$(MAKE) book pytest
+	$(MAKE) pdf pytest
 
 # Every page of the site, examined: _build/audit/index.html is the table.
 audit: chromium node_modules/.test.installed

@@ -1,4 +1,4 @@
-"""Corrects HTML of the theme and of extensions that is not valid, or that keyboard and screen reader stumble over."""
+"""Corrects HTML of the theme and of extensions that is not valid, or that keyboard or screen reader stumble on."""
 
 from __future__ import annotations
 

@@ -66,6 +66,19 @@ def _event() -> dict[str, Any]:
     return event
 
 
+def address(root: Path) -> str:
+    """Return where the site will be read, or "" when neither the environment nor the repository says it."""
+    given = os.environ.get("SITE_ADDRESS")
+    if given:
+        return given
+    known = repository(root)
+    if known is None or urlsplit(known[0]).hostname != "github.com":
+        return ""
+    owner, name = urlsplit(known[0]).path.strip("/").split("/")
+    host = f"{owner.lower()}.github.io"
+    return f"https://{host}/" if name.lower() == host else f"https://{host}/{name}/"
+
+
 def _git(root: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
@@ -77,6 +90,7 @@ def _git(root: Path, *arguments: str) -> str:
 def _set_up(app: Sphinx, config: Config) -> None:
     root = Path(app.confdir)
     config["katex_js_path"] = str(_katex(root) / "katex.min.js")
+    config["html_baseurl"] = config["html_baseurl"] or address(root)
     known = repository(root)
     options = config["html_theme_options"]
     if known:

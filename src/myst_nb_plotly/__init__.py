@@ -4,7 +4,8 @@ Installing the package is enough for MyST-NB to find the renderer; naming the ex
 site's list of extensions does the rest.
 
 - ``figure``: one figure as Plotly's JSON, and the HTML that stands for it on a page
-- ``pictures``: figures as SVG, drawn by a Chromium while the site is built
+- ``chromium``: a Chromium that works for a build
+- ``pictures``: figures as SVG, drawn by it while the site is built
 - ``static``: what runs in the reader's browser; it also draws the pictures, so that the two are alike
 """
 
@@ -29,8 +30,9 @@ from sphinx.util import logging
 from sphinx.util.display import status_iterator
 from sphinx.util.osutil import relative_uri
 
+from myst_nb_plotly.chromium import NoChromiumError
 from myst_nb_plotly.figure import Figure, digest, figure_html
-from myst_nb_plotly.pictures import NoChromiumError, Pictures, Studio
+from myst_nb_plotly.pictures import Pictures, Studio
 
 PLOTLY_MIME_TYPE = "application/vnd.plotly.v1+json"
 STATIC = Path(str(files(__name__) / "static"))
@@ -133,6 +135,13 @@ def _figures(env: BuildEnvironment) -> dict[str, Figure]:
 
 def _pictures(app: Sphinx) -> Pictures:
     return Pictures(Path(app.outdir).parent / ".plotly-pictures", _full_bundle(), STATIC / SCRIPT)
+
+
+def pictures_of(app: Sphinx, page: str) -> list[Path]:
+    """Return one picture, as SVG, of each figure of a page, as far as they are drawn."""
+    figures = [_read(app.env, name) for name in app.env.metadata[page].get(KEY, {})]
+    drawn = [_pictures(app).of(figure) for figure in figures]
+    return [folder / Pictures.FOR_PAPER for folder in drawn if folder]
 
 
 def _full_bundle() -> Path:

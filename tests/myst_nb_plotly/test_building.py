@@ -350,16 +350,14 @@ def test_a_chromium_that_does_not_start_is_as_none(build, notebook, tmp_path, mo
 
 
 # In a program of its own, since what is left running shows when a program is to end.
-OPEN_STUDIO = """
-from pathlib import Path
-import myst_nb_plotly, myst_nb_plotly.pictures as pictures
+OPEN_CHROMIUM = """
+from myst_nb_plotly import chromium
 
-pictures.PATIENCE = 1
-script = myst_nb_plotly.STATIC / myst_nb_plotly.SCRIPT
+chromium.PATIENCE = 1
 try:
-    with pictures.Studio(pictures.Pictures(Path("pictures"), myst_nb_plotly._full_bundle(), script)):
+    with chromium.Chromium():
         print("There is one.")
-except pictures.NoChromiumError:
+except chromium.NoChromiumError:
     print("There is none.")
 """
 
@@ -370,7 +368,7 @@ def test_a_chromium_that_never_answers_is_as_none_and_holds_nothing_up(tmp_path,
     browser.chmod(0o755)
     monkeypatch.setenv("BROWSER_PATH", str(browser))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    command = [sys.executable, "-c", OPEN_STUDIO]
+    command = [sys.executable, "-c", OPEN_CHROMIUM]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=40)
     assert done.stdout == "There is none.\n"
 
