@@ -51,7 +51,7 @@ DRAWN = """(index) => {
   const figures = [...node.querySelectorAll('.js-plotly-plot')];
   return figures.filter((figure) => figure.querySelector('.main-svg .trace path')).length;
 }"""
-END = "() => jupyterapp.serviceManager.sessions.shutdownAll()"
+END = "() => globalThis.jupyterapp?.serviceManager.sessions.shutdownAll()"
 
 
 class Image(NamedTuple):
@@ -221,7 +221,8 @@ def audit() -> dict[str, list[str]]:
                 start = time.monotonic()
                 # In Binder nobody was there before. Here, JupyterLab would open what was open last.
                 problems = _visit(browser, f"{address}/{launch_path(chapter)}?token={token}&reset")
-                print(f"  {chapter.name}: {time.monotonic() - start:.0f} s", flush=True)
+                seconds = time.monotonic() - start
+                print(f"  {chapter.name}: {'; '.join(problems) or 'good'}, {seconds:.0f} s", flush=True)
                 found[f"book/{chapter.stem}.html"] = problems
             return found
 
@@ -238,10 +239,10 @@ def _visit(browser: Browser, address: str) -> list[str]:
 
 
 def main() -> int:
-    """Print what is wrong, by page, and return the exit status."""
+    """Print what is wrong, and return the exit status."""
     found = audit()
-    for name, problems in found.items():
-        print(f"{name}: {'; '.join(problems) or 'good'}")
+    for problem in found["environment"]:
+        print(f"  environment: {problem}")
     return int(any(found.values()))
 
 
