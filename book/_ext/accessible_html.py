@@ -1,9 +1,8 @@
-"""Corrects HTML of the theme and of extensions that is not valid, or that keyboard or screen reader stumble on."""
+"""Corrects HTML of the theme and of extensions that is not valid, or that screen readers stumble over."""
 
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -38,7 +37,8 @@ class UntitledSections(SphinxPostTransform):
         """Put the content of each in its place."""
         for section in list(self.document.findall(nodes.section)):
             if not isinstance(section.next_node(descend=True), nodes.title):
-                section.replace_self(section.children)
+                place = section.parent.index(section)
+                section.parent[place : place + 1] = section.children
 
 
 def _correct_roles(
@@ -49,26 +49,10 @@ def _correct_roles(
         context["body"] = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
 
 
-def _write_first_page(app: Sphinx, exception: Exception | None) -> None:
-    # Jupyter Book writes one that is not a whole page, unless there is one.
-    if exception is not None or app.builder.format != "html":
-        return
-    first = app.builder.get_relative_uri("index", app.config.root_doc)
-    Path(app.outdir, "index.html").write_text(
-        f'<!DOCTYPE html>\n<html lang="{app.config.language}">\n<head>\n<meta charset="utf-8">\n'
-        f'<title>{escape(app.config.html_title)}</title>\n<meta http-equiv="refresh" content="0; url={first}">\n'
-        f'<link rel="canonical" href="{first}">\n</head>\n'
-        f'<body>\n<p><a href="{first}">{escape(app.config.html_title)}</a></p>\n</body>\n</html>\n',
-        encoding="utf-8",
-    )
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.setup_extension("myst_nb")
     app.add_node(HideCodeCellNode, override=True, html=(_begin_fold, _end_fold))
     app.add_post_transform(UntitledSections)
-    app.add_js_file("scroll_areas.js", loading_method="defer")
     app.connect("html-page-context", _correct_roles)
-    app.connect("build-finished", _write_first_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

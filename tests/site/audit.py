@@ -42,7 +42,7 @@ def chapters() -> list[str]:
     return [f"{entry}.html" for entry in [toc["root"], *entries]]
 
 
-def examine(name: str, home: str) -> Row:
+def examine(home: str, name: str) -> Row:
     """Return what is found on a page in a browser of its own."""
     url = f"{home}/{name}"
     with chromium.browser() as browser:
@@ -58,33 +58,38 @@ def examine(name: str, home: str) -> Row:
         }
 
 
-def examine_pages(names: list[str]) -> Rows:
-    """Return what is found on each page, and on the site as a whole."""
+def examine_pages(home: str, names: list[str]) -> Rows:
+    """Return what is found on each page."""
     rows: Rows = {name: {} for name in names}
-    with served(SITE) as home:
-        # Alone: what else runs would slow the pages down.
-        with audit_lighthouse.Lighthouse() as lighthouse:
-            for name in tqdm([name for name in chapters() if name in rows], "Lighthouse", unit="page"):
-                rows[name] |= audit_lighthouse.check(lighthouse, f"{home}/{name}")
-        with ThreadPoolExecutor(2) as pool:
-            works = {pool.submit(examine, name, home): name for name in names}
-            for work in tqdm(as_completed(works), "in the browser", len(works), unit="page"):
-                rows[works[work]] |= work.result()
+    # Alone: what else runs would slow the pages down.
+    with audit_lighthouse.Lighthouse() as lighthouse:
+        for name in tqdm([name for name in chapters() if name in rows], "Lighthouse", unit="page"):
+            rows[name] |= audit_lighthouse.check(lighthouse, f"{home}/{name}")
+    with ThreadPoolExecutor(2) as pool:
+        works = {pool.submit(examine, home, name): name for name in names}
+        for work in tqdm(as_completed(works), "in the browser", len(works), unit="page"):
+            rows[works[work]] |= work.result()
     return rows
+
+
+def examine_whole(gone: list[str]) -> Rows:
+    """Return what is found on the site as a whole."""
+    cells = {"known faults of HTML that are gone": count(gone)}
+    for name, look in tqdm(SITE_WIDE.items(), "the whole site", unit="check"):
+        cells[name] = count(look())
+    return {name: {"found": cell} for name, cell in (cells | audit_advisories.check()).items()}
 
 
 def main(*only: str) -> int:
     """Examine the site, or only the pages that are named; 1 if something is wrong."""
-    rows = examine_pages([*only] or [*chapters(), *(name for name in pages() if name not in chapters())])
-    # The first page is gone before anything else can be seen of it.
-    html, gone = audit_html.check(SITE, [*rows, FIRST])
+    names = [*only] or [*chapters(), *(name for name in pages() if name not in chapters())]
+    with served(SITE) as home:
+        rows = examine_pages(home, names)
+        # The first page is gone before anything else can be seen of it.
+        html, gone = audit_html.check(home, [*names, FIRST])
     for name, problems in html.items():
         rows.setdefault(name, {})["HTML"] = count(problems)
-    cells = {"HTML faults that are known": count(gone)} if not only else {}
-    for name, look in SITE_WIDE.items():
-        tqdm.write(f"{name} ...", file=sys.stderr)
-        cells |= {name: count(look())}
-    whole: Rows = {name: {"found": cell} for name, cell in (cells | audit_advisories.check()).items()}
+    whole = {} if only else examine_whole(gone)
     good = audit_report.is_green(rows, whole)
     told = f"{len(rows)} pages: " + ("nothing is wrong." if good else "something is wrong.")
     audit_report.write(REPORT, {"Pages": rows, "The whole site": whole}, told)

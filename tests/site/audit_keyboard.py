@@ -73,8 +73,19 @@ WIDE_PARTS = """() => {
 }"""
 
 
+# Tab begins anew, also on a page that puts the reader into a field.
+BEGIN = """() => {
+    document.body.tabIndex = -1;
+    document.body.focus();
+    document.body.blur();
+    document.body.removeAttribute("tabindex");
+    scrollTo({ top: 0, behavior: "instant" });
+}"""
+
+
 def skip_link(page: Page) -> list[str]:
     """Return what is wrong with the first stop, which leads past everything that is the same on all pages."""
+    page.evaluate(BEGIN)
     page.keyboard.press("Tab")
     first = page.evaluate("document.activeElement.getAttribute('href')")
     if first != "#main-content":
@@ -88,7 +99,7 @@ def skip_link(page: Page) -> list[str]:
 
 def stops(page: Page) -> list[str]:
     """Return what is wrong with the stops of the Tab key, from the first to the last."""
-    page.evaluate("document.activeElement.blur(), scrollTo({ top: 0, behavior: 'instant' })")
+    page.evaluate(BEGIN)
     problems, count = [], 0
     for _ in range(MOST_STOPS):
         page.keyboard.press("Tab")
