@@ -46,7 +46,7 @@ test: chromium lint node_modules/.test.installed
 
 # Every page of the site, examined: _build/audit/index.html is the table.
 audit: chromium node_modules/.test.installed
-	$(MAKE) book
+	$(MAKE) pdf
 	$(BIN)/python tests/site/audit.py
 
 # How long the site takes to build, from nothing and after an edit. How much the pages weigh, and how fast figures are
