@@ -16,7 +16,7 @@ def write(root, name, text):
 def checkout(tmp_path, monkeypatch):
     """Return a function that makes a git repository with that remote."""
     github = ("GITHUB_REPOSITORY", "GITHUB_SERVER_URL", "GITHUB_REF_NAME", "GITHUB_HEAD_REF")
-    for name in (*github, "GIT_DIR", "GIT_WORK_TREE"):
+    for name in (*github, "SITE_ADDRESS", "GIT_DIR", "GIT_WORK_TREE"):
         monkeypatch.delenv(name, raising=False)
 
     def checkout(remote):
@@ -95,6 +95,28 @@ def test_in_a_pull_request_the_branch_is_the_one_it_comes_from(site_settings, ch
     monkeypatch.setenv("GITHUB_REF_NAME", "12/merge")
     monkeypatch.setenv("GITHUB_HEAD_REF", "a-better-figure")
     assert site_settings.repository(checkout(None))[1] == "a-better-figure"
+
+
+@pytest.mark.parametrize(
+    ("repository", "address"),
+    [
+        ("someone/Book", "https://someone.github.io/Book/"),
+        ("SomeOne/book", "https://someone.github.io/book/"),
+        ("SomeOne/someone.github.io", "https://someone.github.io/"),
+    ],
+)
+def test_the_site_is_where_github_publishes_a_repository(site_settings, checkout, monkeypatch, repository, address):
+    root = checkout(f"https://github.com/{repository}.git")
+    assert site_settings.address(root) == address
+    monkeypatch.setenv("SITE_ADDRESS", "https://book.example.org")
+    assert site_settings.address(root) == "https://book.example.org"
+
+
+def test_where_the_site_will_be_is_not_guessed(site_settings, checkout, monkeypatch):
+    assert site_settings.address(checkout("https://gitlab.com/someone/book.git")) == ""
+    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/book")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.example.org")
+    assert site_settings.address(checkout(None)) == ""
 
 
 @pytest.fixture
