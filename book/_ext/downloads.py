@@ -48,7 +48,7 @@ def _write(app: Sphinx, pagename: str, template: str, context: dict[str, Any], d
     options = app.config.html_theme_options
     words = introduction(
         app.env.titles[pagename].astext(),
-        app.config.project,
+        app.config.html_title,
         context["pageurl"],
         options["repository_url"],
         options.get("repository_branch", ""),

@@ -78,7 +78,7 @@ def _card(app: Sphinx, page: str) -> str:
     """Return a link preview as HTML."""
     pictures = pictures_of(app, page)
     context = {
-        "book": app.config.project,
+        "book": app.config.html_title,
         "title": app.env.titles[page].astext(),
         "description": app.env.metadata[page]["description"],
         "mark": Path(app.confdir, app.config.html_favicon).read_text(encoding="utf-8"),
@@ -145,7 +145,7 @@ def _add_tags(app: Sphinx, pagename: str, template: str, context: dict[str, Any]
         context["last_updated"] = format_date("%b %d, %Y", date=datetime.fromisoformat(day), language=language)
     tags = {
         "og:type": "website" if pagename == app.config.root_doc else "article",
-        "og:site_name": app.config.project,
+        "og:site_name": app.config.html_title,
         "og:title": html.unescape(re.sub("<[^>]*>", "", context["title"])),
         "og:description": app.env.metadata[pagename]["description"],
     }

@@ -34,7 +34,7 @@ A_DATE = b"(D:20000101000000+00'00')"
 logger = logging.getLogger(__name__)
 
 
-def chapter(html: str, page: str, pages: set[str], folder: str) -> str:
+def chapter(html: str, page: str, pages: set[str], folder: str, home: str) -> str:
     """Return the content of a page for a place where all pages stand, with links to where they now lead.
 
     Parameters
@@ -46,7 +46,9 @@ def chapter(html: str, page: str, pages: set[str], folder: str) -> str:
     pages : set of str
         The names of all pages.
     folder : str
-        Where the site is, seen from that place.
+        Where the site's files are, seen from that place.
+    home : str
+        Where the site will be read, or "" if nobody knows.
     """
     start = html.index('<article class="bd-article">')
     content = html[start : html.index("</article>", start)] + "</article>"
@@ -65,7 +67,8 @@ def chapter(html: str, page: str, pages: set[str], folder: str) -> str:
             # What an anchor with a value sets is a state of the live demo, and no place.
             place = f"#{anchor}" if anchor and "=" not in anchor else ""
             return f'href="#{target.removesuffix(".html")}{place}"'
-        return f'{name}="{folder}/{target}{anchor and "#"}{anchor}"'
+        # What is not in the PDF is on the site.
+        return f'src="{folder}/{target}"' if name == "src" else f'href="{home}{target}"' if home else ""
 
     return f'<div class="chapter" id="{page}">{ADDRESS.sub(moved, content)}</div>'
 
@@ -78,7 +81,7 @@ def settled(pdf: bytes) -> bytes:
 
 
 def _file(app: Sphinx) -> Path:
-    return Path(app.outdir, f"{nodes.make_id(app.config.project)}.pdf")
+    return Path(app.outdir, f"{nodes.make_id(app.config.html_title)}.pdf")
 
 
 def _update(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
@@ -111,13 +114,15 @@ def _print(app: Sphinx, exception: Exception | None) -> None:
         for style in STYLE.findall(text)
     )
     context = {
-        "title": app.config.project,
+        "title": app.config.html_title,
         "author": app.config.author,
         "address": app.config.html_baseurl,
         "styles": [f"{folder}/{style}" for style in styles],
         "parts": parts,
         "titles": {page: app.env.titles[page].astext() for page in pages},
-        "chapters": [chapter(text, page, set(pages), folder) for page, text in texts.items()],
+        "chapters": [
+            chapter(text, page, set(pages), folder, app.config.html_baseurl) for page, text in texts.items()
+        ],
     }
     html = app.builder.templates.render("whole_book.html", context)
     digest = hashlib.sha256(html.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Coroutine
@@ -50,6 +51,8 @@ class Chromium:
             )
         except ImportError:
             raise NoChromiumError("the Python package choreographer is not installed") from None
+        # Other libraries of a build have everything logged, and this one tells of each of its steps.
+        logging.getLogger("choreographer").setLevel(logging.WARNING)
         try:
             self._browser = Browser(headless=True)
             self._runner.run(self._limited(self._start()))

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, expect
@@ -78,13 +79,35 @@ def site_settings() -> ModuleType:
     return load_module(ROOT / "book" / "_ext" / "site_settings.py")
 
 
+@pytest.fixture(scope="session")
+def prefix(site_settings: ModuleType) -> str:
+    """Where on its host the site will be."""
+    return urlsplit(site_settings.address(ROOT)).path or "/"
+
+
 class Handler(SimpleHTTPRequestHandler):
+    """Serves the site as GitHub does: below a name, and with a page for what is not found."""
+
+    prefix = "/"
+
+    def translate_path(self, path: str) -> str:
+        return super().translate_path(path.removeprefix(self.prefix.rstrip("/")))
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        page = Path(self.directory, "404.html").read_bytes()
+        self.send_response(code)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
     def log_message(self, *args: object) -> None:
         pass
 
 
 @pytest.fixture(scope="session")
-def address(site: Path) -> Iterator[str]:
+def address(site: Path, prefix: str) -> Iterator[str]:
+    Handler.prefix = prefix
     with ThreadingHTTPServer(("localhost", 0), partial(Handler, directory=str(site))) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()

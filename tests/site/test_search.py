@@ -1,11 +1,14 @@
 """The site's search."""
 
+import pytest
 from playwright.sync_api import expect
 
 
-def test_a_word_typed_into_the_search_is_found_where_it_is_used(chromium, address):
+@pytest.mark.parametrize("place", ["served", "opened as a file"])
+def test_a_word_typed_into_the_search_is_found_where_it_is_used(chromium, address, site, place):
+    home = address if place == "served" else site.as_uri()
     with chromium.new_page() as page:
-        page.goto(f"{address}/book/adagrad.html")
+        page.goto(f"{home}/book/adagrad.html")
         page.keyboard.press("ControlOrMeta+k")
         page.keyboard.type("adagrad")
         page.keyboard.press("Enter")

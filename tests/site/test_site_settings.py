@@ -17,7 +17,7 @@ def write(root, name, text):
 def checkout(tmp_path, monkeypatch):
     """Return a function that makes a git repository with that remote."""
     github = ("REPOSITORY", "SERVER_URL", "REF_NAME", "SHA", "EVENT_PATH")
-    for name in (*(f"GITHUB_{name}" for name in github), "GIT_DIR", "GIT_WORK_TREE"):
+    for name in (*(f"GITHUB_{name}" for name in github), "SITE_ADDRESS", "GIT_DIR", "GIT_WORK_TREE"):
         monkeypatch.delenv(name, raising=False)
 
     def checkout(remote):
@@ -115,6 +115,28 @@ def test_the_environment_of_github_comes_first(site_settings, checkout, monkeypa
     monkeypatch.setenv("GITHUB_REF_NAME", "next")
     monkeypatch.setenv("GITHUB_SHA", "5e1")
     assert site_settings.repository(root) == ("https://github.example.org/other/fork", "next", "5e1")
+
+
+@pytest.mark.parametrize(
+    ("repository", "address"),
+    [
+        ("someone/Book", "https://someone.github.io/Book/"),
+        ("SomeOne/book", "https://someone.github.io/book/"),
+        ("SomeOne/someone.github.io", "https://someone.github.io/"),
+    ],
+)
+def test_the_site_is_where_github_publishes_a_repository(site_settings, checkout, monkeypatch, repository, address):
+    root = checkout(f"https://github.com/{repository}.git")
+    assert site_settings.address(root) == address
+    monkeypatch.setenv("SITE_ADDRESS", "https://book.example.org")
+    assert site_settings.address(root) == "https://book.example.org"
+
+
+def test_where_the_site_will_be_is_not_guessed(site_settings, checkout, monkeypatch):
+    assert site_settings.address(checkout("https://gitlab.com/someone/book.git")) == ""
+    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/book")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.example.org")
+    assert site_settings.address(checkout(None)) == ""
 
 
 @pytest.fixture
