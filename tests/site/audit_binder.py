@@ -49,7 +49,7 @@ SHOW = "(index) => jupyterapp.shell.currentWidget.content.scrollToItem(index, 's
 DRAWN = """(index) => {
   const { node } = jupyterapp.shell.currentWidget.content.widgets[index];
   const figures = [...node.querySelectorAll('.js-plotly-plot')];
-  return figures.filter((figure) => figure.querySelector('.main-svg .trace path')).length;
+  return figures.filter((figure) => figure.querySelector('.mlayer :is(path, image)')).length;
 }"""
 END = "() => globalThis.jupyterapp?.serviceManager.sessions.shutdownAll()"
 
