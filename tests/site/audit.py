@@ -9,10 +9,13 @@ from pathlib import Path
 
 import audit_advisories
 import audit_axe
+import audit_binder
 import audit_html
 import audit_keyboard
+import audit_killed_builds
 import audit_lighthouse
 import audit_report
+import audit_reproducible
 import audit_use
 import audit_weight
 import chromium
@@ -26,7 +29,11 @@ REPORT = ROOT / "_build" / "audit"
 FIRST = "index.html"
 
 # What is to be seen of the site as a whole: returns what is wrong.
-SITE_WIDE: dict[str, Callable[[], list[str]]] = {}
+SITE_WIDE: dict[str, Callable[[], list[str]]] = {
+    "the same in a clean build": audit_reproducible.audit,
+    "the same after a killed build": audit_killed_builds.audit,
+    "every chapter runs in Binder": audit_binder.audit,
+}
 
 
 def pages() -> list[str]:

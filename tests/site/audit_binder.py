@@ -201,8 +201,8 @@ def _not_drawn(page: Page, index: int, figures: int) -> list[str]:
     return []
 
 
-def audit() -> dict[str, list[str]]:
-    """Return what is wrong in Binder, by page; ``"environment"`` stands for what all of them need."""
+def audit() -> list[str]:
+    """Return what is wrong in Binder."""
     with tempfile.TemporaryDirectory() as folder:
         tree, prefix = Path(folder, "tree"), Path(folder, "environment")
         tree.mkdir()
@@ -211,19 +211,19 @@ def audit() -> dict[str, list[str]]:
         python, steps = image(tree)
         wanted = (tree / "runtime.txt").read_text(encoding="utf-8").strip()
         if f"python-{python}" != wanted:
-            return {"environment": [f"repo2docker makes Python {python} of {wanted}"]}
+            return [f"repo2docker makes Python {python} of {wanted}"]
         if steps != STEPS:
-            return {"environment": [f"repo2docker runs something else: {steps}"]}
+            return [f"repo2docker runs something else: {steps}"]
         install(prefix, tree, python, steps)
         with chromium.browser() as browser, jupyterlab(prefix, tree) as (address, token):
-            found = {"environment": []}
+            found = []
             for chapter in chapters(tree):
                 start = time.monotonic()
                 # In Binder nobody was there before. Here, JupyterLab would open what was open last.
                 problems = _visit(browser, f"{address}/{launch_path(chapter)}?token={token}&reset")
                 seconds = time.monotonic() - start
                 print(f"  {chapter.name}: {'; '.join(problems) or 'good'}, {seconds:.0f} s", flush=True)
-                found[f"book/{chapter.stem}.html"] = problems
+                found += [f"{chapter.name}: {problem}" for problem in problems]
             return found
 
 
@@ -238,13 +238,7 @@ def _visit(browser: Browser, address: str) -> list[str]:
             page.evaluate(END)
 
 
-def main() -> int:
-    """Print what is wrong, and return the exit status."""
-    found = audit()
-    for problem in found["environment"]:
-        print(f"  environment: {problem}")
-    return int(any(found.values()))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    problems = audit()
+    print("\n".join(problems))
+    sys.exit(bool(problems))

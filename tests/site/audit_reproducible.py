@@ -1,6 +1,6 @@
 """Whether the site is, file by file, what a clean build in another folder makes of the same sources.
 
-``make book`` has made the site here, at once or bit by bit. The other build shares only the environment with it:
+``make pdf`` has made the site here, at once or bit by bit. The other build shares only the environment with it:
 every chapter runs again.
 """
 
@@ -27,9 +27,9 @@ def copy_sources(folder: Path) -> None:
 
 
 def build(folder: Path) -> subprocess.Popen[str]:
-    """Start ``make book`` in a copy, in a process group of its own."""
+    """Start ``make pdf`` in a copy, in a process group of its own."""
     # The environment knows the packages of the book from here. It must not be renewed from there.
-    command = ["make", "book", "--old-file=.venv/book.installed", "--old-file=node_modules/.book.installed"]
+    command = ["make", "pdf", "--old-file=.venv/book.installed", "--old-file=node_modules/.book.installed"]
     return subprocess.Popen(
         command,
         cwd=folder,
@@ -51,7 +51,8 @@ def differences(one: Path, other: Path) -> list[str]:
     return sorted(name for name in names if content(one / name) != content(other / name))
 
 
-def main() -> int:
+def audit() -> list[str]:
+    """Return the files that are not the same in a clean build."""
     site = Path("_build", "html")
     with tempfile.TemporaryDirectory(prefix="a-folder-with-a-longer-name-") as temporary:
         folder = Path(temporary, "book")
@@ -59,15 +60,11 @@ def main() -> int:
         process = build(folder)
         output, _ = process.communicate()
         if process.returncode:
-            print(output)
-            return 1
-        different = differences(ROOT / site, folder / site)
-        number = sum(path.is_file() for path in (folder / site).rglob("*"))
-    for name in different:
-        print(f"not the same in a clean build: {name}")
-    print(f"{len(different)} of {number} files of the site are not the same in a clean build")
-    return 1 if different else 0
+            return [output]
+        return differences(ROOT / site, folder / site)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    different = audit()
+    print("\n".join(different) or "every file of the site is the same in a clean build")
+    sys.exit(bool(different))
