@@ -153,6 +153,17 @@ def _bundle(folder: Path, made: Path, data: dict[str, Any]) -> Any:
     return json.loads(done.stdout)
 
 
+def map_on(app: Sphinx, page: str) -> str | None:
+    """Return the map of the demo on a page, with its styles, to show it elsewhere; None where there is no demo."""
+    kind = app.env.metadata[page].get("live_demo")
+    if kind is None:
+        return None
+    picture = app.env.live_demo_pictures[kind]  # type: ignore[attr-defined]
+    style = (_made(app) / "_static" / "live-demo.css").read_text(encoding="utf-8")
+    svg = picture[picture.index("<svg") : picture.index("</svg>")] + "</svg>"
+    return f'<style>{style}</style><div class="live-demo {kind}">{svg}</div>'
+
+
 def _outdated(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from docutils import nodes
+from live_demo import map_on
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
@@ -82,7 +83,7 @@ def _card(app: Sphinx, page: str) -> str:
         "title": app.env.titles[page].astext(),
         "description": app.env.metadata[page]["description"],
         "mark": Path(app.confdir, app.config.html_favicon).read_text(encoding="utf-8"),
-        "picture": pictures[0].read_text(encoding="utf-8") if pictures else None,
+        "picture": pictures[0].read_text(encoding="utf-8") if pictures else map_on(app, page),
         "width": WIDTH,
         "height": HEIGHT,
     }

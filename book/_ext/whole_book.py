@@ -8,7 +8,10 @@ import os
 import posixpath
 import re
 import shutil
+import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from html import unescape
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 from myst_nb_plotly.chromium import Chromium
@@ -27,9 +31,14 @@ TAG, WANTED = "whole_book", "WHOLE_BOOK"
 OTHER_PICTURE = re.compile(r'<img class="plotly-picture (?!plotly-wide plotly-light)[^>]*>')
 ADDRESS = re.compile(r'(?<= )(id|href|src)="([^"]*)"')
 STYLE = re.compile(r'<link rel="stylesheet"[^>]* href="([^"?]*)')
-# What a PDF says of the moment when it was made, and of how many nodes the browser had made before.
+# What a PDF says of the moment when it was printed, and of how many nodes the browser had made before.
 DATE, NODE = re.compile(rb"\(D:\d{14}\+00'00'\)"), re.compile(rb"\(node(\d{8})\)")
-A_DATE = b"(D:20000101000000+00'00')"
+# Its bookmarks, and the headings of the page that they are made of.
+BOOKMARK = re.compile(rb"(\d+) 0 obj\n<</Title (?:\((?:\\.|[^\\)])*\)|<[0-9A-F]*>)(\n/Dest .*?endobj)", re.DOTALL)
+HEADING = re.compile(r"<h([1-6])[^>]*>(.*?)</h\1>", re.DOTALL)
+NO_WORDS = re.compile(
+    r'<a class="headerlink".*?</a>|<span class="katex-mathml">.*?</math></span>|<[^>]*>', re.DOTALL
+)
 
 logger = logging.getLogger(__name__)
 
@@ -73,11 +82,38 @@ def chapter(html: str, page: str, pages: set[str], folder: str, home: str) -> st
     return f'<div class="chapter" id="{page}">{ADDRESS.sub(moved, content)}</div>'
 
 
-def settled(pdf: bytes) -> bytes:
-    """Return a PDF without what differs from one printing to the next."""
+def settled(pdf: bytes, date: datetime) -> bytes:
+    """Return a PDF with this date, and without anything else that differs from one printing to the next."""
     nodes = sorted(set(NODE.findall(pdf)))
     names = {old: b"(node%08d)" % new for new, old in enumerate(nodes)}
-    return DATE.sub(A_DATE, NODE.sub(lambda found: names[found[1]], pdf))
+    moment = date.strftime("(D:%Y%m%d%H%M%S+00'00')").encode()
+    return DATE.sub(moment, NODE.sub(lambda found: names[found[1]], pdf))
+
+
+def headings(html: str) -> list[str]:
+    """Return the headings of a page as plain text."""
+    return [unescape(NO_WORDS.sub("", heading)).strip() for _, heading in HEADING.findall(html)]
+
+
+def with_bookmarks(pdf: bytes, titles: list[str]) -> bytes:
+    """Return a PDF with these titles of its bookmarks.
+
+    Chromium names them after the lines of a heading, without a space in between, and twice where it first set the
+    heading at the end of a page and then moved it to the next. New ones are appended, as PDF has it for changes.
+    """
+    bookmarks = sorted(BOOKMARK.finditer(pdf), key=lambda found: int(found[1]))
+    if len(bookmarks) != len(titles):
+        raise ExtensionError(f"the PDF has {len(bookmarks)} bookmarks, and its page {len(titles)} headings")
+    parts, table, end = [pdf], [], len(pdf)
+    for found, title in zip(bookmarks, titles, strict=True):
+        table.append(b"%s 1\n%010d 00000 n \n" % (found[1], end))
+        name = b"<FEFF%s>" % title.encode("utf-16-be").hex().upper().encode()
+        parts.append(b"%s 0 obj\n<</Title %s%s\n" % (found[1], name, found[2]))
+        end += len(parts[-1])
+    trailer, start = pdf[pdf.rindex(b"trailer\n<<") :].split(b">>\nstartxref\n")
+    previous = start.split(b"\n")[0]
+    parts += [b"xref\n", *table, trailer, b"\n/Prev %s>>\nstartxref\n%d\n%%%%EOF\n" % (previous, end)]
+    return b"".join(parts)
 
 
 def _file(app: Sphinx) -> Path:
@@ -145,9 +181,10 @@ def _print(app: Sphinx, exception: Exception | None) -> None:
                 generateDocumentOutline=True,
             )
         unfinished = kept.with_suffix(".unfinished")
-        unfinished.write_bytes(settled(base64.b64decode(printed["data"])))
+        unfinished.write_bytes(with_bookmarks(base64.b64decode(printed["data"]), headings(html)))
         unfinished.rename(kept)
-    shutil.copyfile(kept, target)
+    date = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", time.time())), UTC)
+    target.write_bytes(settled(kept.read_bytes(), date))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -39,8 +39,8 @@ def test_every_chapter_downloads_as_its_source(site, root):
 def test_every_page_offers_what_it_can(site, root, notebooks):
     for path in (root / "book").glob("*.md"):
         page = (site / "book" / f"{path.stem}.html").read_text(encoding="utf-8")
-        assert f'href="../_sources/book/{path.name}"' in page
-        assert (f'href="../_sources/book/{path.stem}.ipynb"' in page) == (path.stem in notebooks)
+        assert f'href="../_sources/book/{path.name}" download' in page
+        assert (f'href="../_sources/book/{path.stem}.ipynb" download' in page) == (path.stem in notebooks)
 
 
 def test_a_notebook_is_the_same_each_time_and_no_two_cells_have_one_name(downloads, root):

@@ -26,14 +26,16 @@ def chapters(site):
     return {path.stem: path.read_text(encoding="utf-8") for path in (site / "book").glob("*.html")}
 
 
-def test_its_outline_has_every_chapter(pdf, chapters):
+def test_its_outline_has_every_heading_of_every_chapter(pdf, chapters):
     def titles(entries):
-        return [title for e in entries for title in (titles(e) if isinstance(e, list) else [e.title])]
+        return [title for each in entries for title in (titles(each) if isinstance(each, list) else [each.title])]
 
     found = titles(pdf.outline)
     for page in chapters.values():
-        title = re.search("<h1>(.*?)<a", page)[1]
-        assert unescape(re.sub("<[^>]*>", "", title)) in found
+        article = page.partition('<article class="bd-article">')[2].partition("</article>")[0]
+        for heading in re.findall("<h[1-6]>(.*?)</h", article):
+            if "katex" not in heading:
+                assert unescape(re.sub("<a .*?</a>|<[^>]*>", "", heading)) in found
 
 
 def test_it_has_every_figure_with_its_text_alternative(pdf, chapters):
@@ -97,10 +99,22 @@ def test_links_between_pages_lead_to_places_in_one(whole_book):
     assert '<a href="https://example.org/#x"><a href="https://a.io/genindex.html">' in lines("https://a.io/")
 
 
-def test_nothing_in_it_says_when_it_was_made(whole_book):
+def test_nothing_in_it_says_when_it_was_printed(whole_book):
     first = b"/CreationDate (D:20261125161543+00'00') /ID (node00000314) /ID (node00000316) /H (node00000314)"
     second = b"/CreationDate (D:20261126000000+00'00') /ID (node00000341) /ID (node00000343) /H (node00000341)"
-    settled = whole_book.settled(first)
-    assert settled == whole_book.settled(second)
-    assert len(settled) == len(first)
-    assert settled.endswith(b"/ID (node00000000) /ID (node00000001) /H (node00000000)")
+    date = whole_book.datetime(2001, 2, 3, 4, 5, 6, tzinfo=whole_book.UTC)
+    settled = whole_book.settled(first, date)
+    assert settled == whole_book.settled(second, date)
+    assert settled == (
+        b"/CreationDate (D:20010203040506+00'00') /ID (node00000000) /ID (node00000001) /H (node00000000)"
+    )
+
+
+def test_a_bookmark_for_each_heading_is_called_as_that(whole_book):
+    html = (
+        '<h1>A &amp; B<a class="headerlink" href="#a">#</a></h1><p>text</p><h2 id="x">On <span class="katex">'
+        '<span class="katex-mathml"><math><mi>x</mi></math></span><span>θ</span></span></h2>'
+    )
+    assert whole_book.headings(html) == ["A & B", "On θ"]
+    with pytest.raises(whole_book.ExtensionError, match="0 bookmarks, and its page 1 headings"):
+        whole_book.with_bookmarks(b"%PDF-1.4", ["Title"])
