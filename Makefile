@@ -11,14 +11,23 @@ ifneq ($(wildcard .venv/chromium),)
 export BROWSER_PATH ?= $(shell cat .venv/chromium)
 endif
 
-.PHONY: book serve test pytest audit bench chromium lint lock clean
+# A commit makes the same site whenever it is built: the dates in the pages are its own.
+ifneq ($(shell git log -1 --format=%ct 2>/dev/null),)
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+endif
+
+# Without what checks international addresses: nothing here has any, and its import takes a third of a small build.
+JUPYTER_BOOK := $(BIN)/python -P -c "import sys; sys.modules['rfc3987_syntax'] = None; \
+	from jupyter_book.cli.main import main; main(prog_name='jupyter-book')"
+
+.PHONY: book serve test pytest audit bench chromium links lint lock clean
 .NOTPARALLEL:
 
 # Sphinx warns about a page only when it reads it: unless the last build went through, everything is read again.
 book: .venv/book.installed node_modules/.book.installed _build/.contents
 	@[ -e _build/.went-through ] || rm -rf _build/.doctrees
 	@rm -f _build/.went-through
-	$(BIN)/jupyter-book build . -W -n --keep-going
+	$(JUPYTER_BOOK) build . -W -n --keep-going
 	@touch _build/.went-through
 	@echo
 	@echo "The book is in _build/html. Open _build/html/index.html, or run 'make serve'."
@@ -36,11 +45,12 @@ audit: chromium node_modules/.test.installed
 	$(MAKE) book
 	$(BIN)/python tests/site/audit.py
 
-# How much the pages weigh, and how fast figures are beside Plotly's own ways to show them, and the live demo beside an
-# empty control. Then how fast sweeps are beside torch.optim and JAX, and updates of a few rows of a table beside
-# torch.optim, which this does not install.
+# How long the site takes to build, from nothing and after an edit. How much the pages weigh, and how fast figures are
+# beside Plotly's own ways to show them, and the live demo beside an empty control. Then how fast sweeps are beside
+# torch.optim and JAX, and updates of a few rows of a table beside torch.optim, which this does not install.
 bench: chromium
 	$(MAKE) book
+	$(BIN)/python tests/site/bench_builds.py
 	$(BIN)/python tests/site/bench_figures.py
 	$(BIN)/python tests/site/bench_live_demo.py
 	$(BIN)/python tests/adaptive_optim/bench_sweeps.py
@@ -51,6 +61,12 @@ pytest:
 
 chromium: .venv/test.installed
 	$(BIN)/python tests/site/chromium.py .venv/chromium
+
+# Other sites change by themselves: a link that no longer works is told, and stops nothing.
+links: book
+	-$(BIN)/jupyter-book build . --builder custom --custom-builder linkcheck
+	@echo "Links to other sites that need a look, as in _build/linkcheck/output.txt:"
+	@cat _build/linkcheck/output.txt
 
 lint: .venv/test.installed
 	$(BIN)/ruff check

@@ -116,14 +116,31 @@ def _add_static_path(app: Sphinx, config: Config) -> None:
 
 
 def _make(app: Sphinx) -> None:
-    """Write data, script and style, and draw the first picture."""
+    """Make script, data and first pictures, unless those that are there are made of the same."""
     if app.builder.format != "html":
         return
-    folder, made = _folder(app), _made(app)
-    static = made / "_static"
-    shutil.rmtree(static, ignore_errors=True)
-    static.mkdir(parents=True)
+    folder, kept = _folder(app), _made(app) / "pictures.json"
     data = demo_data()
+    digest = hashlib.sha256(json.dumps(data).encode())
+    sources = [*folder.glob("*.*"), Path(app.confdir, "package-lock.json"), Path(__file__)]
+    for path in sorted(sources):
+        digest.update(path.read_bytes())
+    known = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+    if known.get("made_of") != digest.hexdigest():
+        # Taken away first and put there last: a build that was killed leaves nothing that looks finished.
+        kept.unlink(missing_ok=True)
+        known = {"made_of": digest.hexdigest(), "pictures": _bundle(folder, _made(app), data)}
+        unfinished = kept.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(known), encoding="utf-8")
+        unfinished.replace(kept)
+    app.env.live_demo_pictures = known["pictures"]  # type: ignore[attr-defined]
+
+
+def _bundle(folder: Path, made: Path, data: dict[str, Any]) -> Any:
+    """Write data, script and style, and return the first pictures."""
+    static = made / "_static"
+    shutil.rmtree(static)
+    static.mkdir()
     (made / "data.json").write_text(json.dumps(data), encoding="utf-8")
     # The compact demo offers no other seed than the first.
     for kind, part in {"full": data, "compact": data | {"seeds": data["seeds"][:1]}}.items():
@@ -133,7 +150,7 @@ def _make(app: Sphinx) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or done.stderr:
         raise ExtensionError(f"building the live demo failed ('make book' installs what it needs):\n{done.stderr}")
-    app.env.live_demo_pictures = json.loads(done.stdout)  # type: ignore[attr-defined]
+    return json.loads(done.stdout)
 
 
 def _outdated(

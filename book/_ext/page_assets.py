@@ -1,4 +1,4 @@
-"""What every page loads: one style sheet, one script, and the policy that keeps everything else away."""
+"""What every page loads: one style sheet, three scripts, and the policy that keeps everything else away."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from sphinx.util import logging
 
 # What the theme's own layout loads besides what it tells Sphinx of, in its order.
 THEME_SHEETS = ["styles/theme.css", "styles/pydata-sphinx-theme.css"]
-THEME_SCRIPTS = ["scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js"]
+SHEET = "site.css"
+# The theme's two stay apart: a phone takes breath between two scripts, and not within one.
+SCRIPTS = ["site.js", "scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js"]
 # Merged, these are of no more use. Half a megabyte of fontawesome.js never was: the icons come from a font.
-MERGED_FOLDERS = ["styles", "scripts", "vendor", "katex"]
-SHEET, SCRIPT = "site.css", "site.js"
+MERGED = ["styles/", "vendor/", "katex/", "scripts/sphinx-book-theme.js", "scripts/fontawesome.js"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,14 +33,20 @@ logger = logging.getLogger(__name__)
 def policy(inline_scripts: list[str]) -> str:
     """Return a Content-Security-Policy that allows a page's own files and these inline scripts.
 
-    Formulas and figures carry style attributes, so styles may be inline. Fonts may be data, for the icons, and so may
-    pictures, for the theme's arrows and for Plotly, which draws maps of cells as such.
+    Formulas and figures carry style attributes, so styles may be inline. Fonts may be data, for the icons, and so
+    may pictures, for the theme's arrows and for Plotly, which draws maps of cells as such.
     """
-    scripts = " ".join(["'self'", *(f"'sha256-{_digest(text)}'" for text in inline_scripts)])
-    return (
-        f"default-src 'self'; script-src {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-        "object-src 'none'; base-uri 'self'; form-action 'self'"
-    )
+    sources = {
+        "default-src": "'self'",
+        "script-src": " ".join(["'self'", *(f"'sha256-{_digest(text)}'" for text in inline_scripts)]),
+        "style-src": "'self' 'unsafe-inline'",
+        "img-src": "'self' data: blob:",
+        "font-src": "'self' data:",
+        "object-src": "'none'",
+        "base-uri": "'self'",
+        "form-action": "'self'",
+    }
+    return "; ".join(f"{what} {where}" for what, where in sources.items())
 
 
 def _digest(text: str) -> str:
@@ -105,14 +112,19 @@ def _collect(app: Sphinx, pagename: str, template: str, context: dict[str, Any],
         # The page's name is for the theme's switch between versions of a site, which this one does not have.
         elif "DOCUMENTATION_OPTIONS.pagename" not in asset.attributes["body"]:
             scripts.append("\n" + asset.attributes["body"])
+    # Where all is deferred, a script finds the page ready and begins at once: its settings have to be there before it.
+    scripts.sort(key=lambda script: 0 if "documentation_options" in script else 1 if script.startswith("\n") else 2)
     # What a page and the site's settings both name stands where the settings have it: at the end.
     sheets = list(dict.fromkeys(reversed(sheets)))[::-1]
-    shared = ([*THEME_SHEETS, *sheets], [*scripts, *THEME_SCRIPTS])
+    shared = ([*THEME_SHEETS, *sheets], scripts)
     before = getattr(app, "page_assets", shared)
     if before != shared:
-        raise ExtensionError(f"{pagename} loads {shared}, and the pages before it {before}: all have to load the same")
+        raise ExtensionError(
+            f"{pagename} loads {shared}, and the pages before it {before}: all have to load the same"
+        )
     app.page_assets = shared  # type: ignore[attr-defined]
     context["css_files"], context["script_files"] = [], own
+    context["shared_sheet"], context["shared_scripts"] = SHEET, SCRIPTS
 
 
 def _file(asset: Any) -> str:
@@ -135,13 +147,12 @@ def _finish(app: Sphinx, exception: Exception | None) -> None:
     _merge_scripts(app, static, scripts)
     texts = [*pages.values(), *(path.read_text(encoding="utf-8") for path in static.glob("*.js"))]
     _merge_sheets(app, static, sheets, {icon for text in texts for icon in re.findall(r"\bfa-[a-z0-9-]+", text)})
-    for folder in MERGED_FOLDERS:
-        shutil.rmtree(static / folder, ignore_errors=True)
-    versions = {name: hashlib.sha256((static / name).read_bytes()).hexdigest()[:8] for name in (SHEET, SCRIPT)}
+    for name in MERGED:
+        shutil.rmtree(static / name) if name.endswith("/") else (static / name).unlink()
+    versions = {name: hashlib.sha256((static / name).read_bytes()).hexdigest()[:8] for name in (SHEET, *SCRIPTS)}
+    link = re.compile(rf'_static/({"|".join(map(re.escape, versions))})(?:\?v=\w*)?"')
     for path, text in pages.items():
-        named = re.sub(
-            r"(_static/(site\.(?:css|js)))(?:\?v=\w*)?\"", lambda found: f'{found[1]}?v={versions[found[2]]}"', text
-        )
+        named = link.sub(lambda found: f'_static/{found[1]}?v={versions[found[1]]}"', text)
         if named != text:
             path.write_text(named, encoding="utf-8")
         for problem in violations(named):
@@ -154,7 +165,7 @@ def _merge_scripts(app: Sphinx, static: Path, scripts: list[str]) -> None:
     ]
     # One of them being strict must not make all strict: with something before it, "use strict" is but a string.
     merged = ";" + "\n;".join(re.sub(r"//# sourceMappingURL=.*", "", text) for text in texts)
-    (static / SCRIPT).write_text(_esbuild(app, "--loader=js", input=merged), encoding="utf-8")
+    (static / SCRIPTS[0]).write_text(_esbuild(app, "--loader=js", input=merged), encoding="utf-8")
 
 
 def _merge_sheets(app: Sphinx, static: Path, sheets: list[str], icons: set[str]) -> None:
@@ -162,9 +173,11 @@ def _merge_sheets(app: Sphinx, static: Path, sheets: list[str], icons: set[str])
         static / sheet: modern_fonts(without_icons((static / sheet).read_text(encoding="utf-8"), icons))
         for sheet in sheets
     }
-    characters = {int(code, 16) for style in styles.values() for code in re.findall(r"\\([ef][0-9a-f]{3})\b", style)}
+    characters = {
+        int(code, 16) for style in styles.values() for code in re.findall(r"\\([ef][0-9a-f]{3})\b", style)
+    }
 
-    # With so few characters, the fonts of the icons are small enough to be there with the style: nothing moves when they come.
+    # With so few icons, their fonts are small enough to come with the style: nothing moves when they arrive.
     def inline(found: re.Match[str]) -> str:
         font = subset((static / "vendor/fontawesome/webfonts" / found[1]).read_bytes(), characters)
         return f"url(data:font/woff2;base64,{base64.b64encode(font).decode()})"
@@ -189,7 +202,9 @@ def _merge_sheets(app: Sphinx, static: Path, sheets: list[str], icons: set[str])
 def _esbuild(app: Sphinx, *arguments: str, **settings: Any) -> str:
     esbuild = Path(app.confdir, "node_modules", ".bin", "esbuild")
     command = [str(esbuild), "--minify", "--log-level=warning", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, **settings)
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", check=False, **settings
+    )
     if done.returncode:
         raise ExtensionError(f"merging styles and scripts failed:\n{done.stderr}")
     return done.stdout

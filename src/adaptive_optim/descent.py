@@ -183,6 +183,29 @@ def check_optimizer(optimizer: Any) -> None:
         raise ValueError(f"optimizer={optimizer!r}: must be an optimizer, for instance SGD(0.1)")
 
 
+def with_settings(
+    optimizer: AnyOptimizer, settings: dict[str, Any], dtype: Any, shape: tuple[int, ...]
+) -> AnyOptimizer:
+    """Return the optimizer with some settings in a precision, which all broadcast against a shape."""
+    for name, value in settings.items():
+        if not broadcasts(np.shape(value), shape):
+            raise ValueError(f"{name}: has shape {np.shape(value)}, must broadcast against {shape}")
+    others = {name: value for name, value in settings.items() if getattr(value, "dtype", None) != dtype}
+    if not others:  # making an optimizer anew is slow beside a step with few rows
+        return optimizer
+    with np.errstate(over="ignore"):  # too large for this precision: infinite, which no setting may be
+        cast = {name: np.asarray(value, dtype)[()] for name, value in others.items()}
+    return replace(optimizer, **cast)  # type: ignore[type-var]
+
+
+def broadcasts(shape: tuple[int, ...], against: tuple[int, ...]) -> bool:
+    """Return whether an array of one shape fits one of another, which keeps its shape."""
+    try:
+        return np.broadcast_shapes(shape, against) == against
+    except ValueError:
+        return False
+
+
 def _checked(grad: ArrayLike, params: Array, step: int) -> Array:
     if np.iscomplexobj(grad):
         raise ValueError(f"gradient: returned complex numbers at step {step}, must be real")
@@ -208,20 +231,6 @@ def _as_start(params: ArrayLike) -> Array:
 
 def _in_precision_of(params: Array, optimizer: AnyOptimizer) -> AnyOptimizer:
     """Return the optimizer with its settings in the precision of the parameters."""
-    settings = {}
-    for field in fields(optimizer):  # type: ignore[arg-type]
-        value = getattr(optimizer, field.name)
-        if isinstance(value, bool):
-            continue
-        shape = np.shape(value)
-        try:
-            fits = np.broadcast_shapes(shape, params.shape) == params.shape
-        except ValueError:
-            fits = False
-        if not fits:
-            raise ValueError(
-                f"{field.name}: has shape {shape}, must broadcast against params of shape {params.shape}"
-            )
-        with np.errstate(over="ignore"):  # too large for this precision: infinite, which no setting may be
-            settings[field.name] = np.asarray(value, params.dtype)[()]
-    return replace(optimizer, **settings)  # type: ignore[type-var]
+    every = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}  # type: ignore[arg-type]
+    numbers = {name: value for name, value in every.items() if not isinstance(value, bool)}
+    return with_settings(optimizer, numbers, params.dtype, params.shape)

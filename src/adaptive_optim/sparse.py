@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adaptive_optim.descent import AnyOptimizer, check_optimizer, take_step
+from adaptive_optim.descent import AnyOptimizer, broadcasts, check_optimizer, take_step, with_settings
 from adaptive_optim.optimizers import Array, Optimizer
 
 # Two numbers side by side, which NumPy adds as one.
@@ -161,18 +161,9 @@ def _check_table(table: Any) -> None:
 
 def for_rows_of(table: Array, optimizer: AnyOptimizer) -> AnyOptimizer:
     """Return the optimizer with array settings in the precision of the table."""
-    settings = {}
-    for field in fields(optimizer):  # type: ignore[arg-type]
-        value = getattr(optimizer, field.name)
-        if not isinstance(value, np.ndarray):
-            continue
-        shape = (*table.shape[:-2], 1, table.shape[-1])
-        if not _broadcasts(value.shape, shape):
-            raise ValueError(f"{field.name}: has shape {value.shape}, must broadcast against {shape}")
-        if value.dtype != table.dtype:
-            with np.errstate(over="ignore"):  # too large for this precision: infinite, which no setting may be
-                settings[field.name] = value.astype(table.dtype)
-    return replace(optimizer, **settings) if settings else optimizer  # type: ignore[type-var]
+    every = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}  # type: ignore[arg-type]
+    arrays = {name: value for name, value in every.items() if isinstance(value, np.ndarray)}
+    return with_settings(optimizer, arrays, table.dtype, (*table.shape[:-2], 1, table.shape[-1]))
 
 
 def _per_row(state: Any, table: Array) -> dict[str, Array]:
@@ -187,7 +178,7 @@ def _per_row(state: Any, table: Array) -> dict[str, Array]:
             raise ValueError(f"state.{name}={values!r}: must be a number or a writeable array")
         # Another shape is rare, and asking whether it broadcasts is slow.
         if values.shape != table.shape and not (
-            values.shape[-2:-1] == table.shape[-2:-1] and _broadcasts(values.shape, table.shape)
+            values.shape[-2:-1] == table.shape[-2:-1] and broadcasts(values.shape, table.shape)
         ):
             raise ValueError(
                 f"state.{name}: has shape {values.shape}, must have the rows of the table, {table.shape}"
@@ -196,13 +187,6 @@ def _per_row(state: Any, table: Array) -> dict[str, Array]:
             raise ValueError(f"state.{name}: is of {values.dtype}, must be of the table's {table.dtype}")
         arrays[name] = values
     return arrays
-
-
-def _broadcasts(shape: tuple[int, ...], against: tuple[int, ...]) -> bool:
-    try:
-        return np.broadcast_shapes(shape, against) == against
-    except ValueError:
-        return False
 
 
 def _look_ups(table: Array, rows: ArrayLike, grads: ArrayLike) -> tuple[Any, Array]:

@@ -59,11 +59,11 @@ class Figure:
         content = json.loads(json.dumps(content), parse_constant=lambda name: None)
         layout = content.get("layout")
         content["layout"] = layout = layout if isinstance(layout, dict) else {}
-        figure = cls(json.dumps(content, separators=(",", ":"), allow_nan=False))
+        figure = cls(_written(content))
         if not alt or figure.alt:
             return figure
         layout["meta"] = {**figure.meta, "alt": alt}
-        return cls(json.dumps(content, separators=(",", ":"), allow_nan=False))
+        return cls(_written(content))
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -143,6 +143,11 @@ class Figure:
                 cells[column] = str(reason) if reason else _in_words(number)
         head = [str(trace.get("name") or f"trace {column}") for column, trace in enumerate(chosen)]
         return head, [[name, *cells] for name, cells in rows.items()]
+
+
+def _written(content: dict[str, Any]) -> str:
+    # A run that was kept comes back in another order than a new one, and is the same figure.
+    return json.dumps(content, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
 def figure_html(figure: Figure, *, folder: str, bundle: str, pictures: Path | None) -> str:

@@ -168,7 +168,7 @@ def test_a_setting_that_does_not_broadcast_against_the_parameters_is_refused(opt
     params = np.zeros((4, 2))
     for field in fields(optimizer):
         if field.name in ALLOWED:
-            message = re.escape(f"{field.name}: has shape {shape}, must broadcast against params of shape (4, 2)")
+            message = re.escape(f"{field.name}: has shape {shape}, must broadcast against (4, 2)")
             with pytest.raises(ValueError, match=message):
                 minimize(optimizer(**{field.name: np.full(shape, 0.5)}), downhill, params, num_steps=1)
 

@@ -1,7 +1,8 @@
-"""What torch.optim and Optax do to a table of embeddings with gradients in few rows, as the book says it."""
+"""What torch.optim, Optax and Keras do to a table of embeddings with gradients in few rows, as the book says it."""
 
 import functools
 import importlib
+import inspect
 import re
 import warnings
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from test_parity import import_or_skip
 
-from adaptive_optim import SGD, Adagrad, Adam, Momentum, RMSProp, update_rows
+from adaptive_optim import SGD, Adagrad, Adam, Momentum, RMSProp, minimize, update_rows
 
 ROWS, DIM, LOOK_UPS, STEPS = 20, 3, 8, 50
 
@@ -30,6 +31,14 @@ def jax():
     library.config.update("jax_enable_x64", True)
     yield library
     library.config.update("jax_enable_x64", before)
+
+
+@pytest.fixture
+def keras(torch, monkeypatch, tmp_path):
+    # The first import reads both, and writes its settings into a home.
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    return import_or_skip("keras")
 
 
 def start():
@@ -390,3 +399,141 @@ def test_weight_decay_of_optax_on_gathered_rows_reaches_only_these(jax):
     grad, rows = jax.numpy.zeros((1, 1)), jax.numpy.array([1])
     new, _ = optax_rows(jax, optimizer, table, optimizer.init(table), rows, grad)
     np.testing.assert_allclose(new[:, 0], [1, 0.99, 1])
+
+
+# Keras, on torch
+
+
+def keras_table(keras, values):
+    table = keras.layers.Embedding(*np.shape(values), dtype="float64")
+    table.build()
+    table.embeddings.assign(values)
+    return table
+
+
+def keras_step(table, optimizer, rows, grads):
+    """Take one step after a loss whose gradient with respect to each look-up is given."""
+    table.zero_grad()
+    looked_up = table(np.asarray(rows))
+    looked_up.backward(looked_up.new_tensor(np.asarray(grads, float)))
+    optimizer.apply([table.embeddings.value.grad], [table.embeddings])
+
+
+def keras_state(optimizer):
+    return {each.path.split("_")[-1]: each.value.detach().numpy().copy() for each in optimizer.variables}
+
+
+def keras_two_steps(keras, optimizer):
+    """Look up rows 0, 1 and 1 of five, then row 2, each with gradient 1."""
+    table, states = keras_table(keras, np.ones((5, 1))), []
+    for rows in ([0, 1, 1], [2]):
+        keras_step(table, optimizer, rows, np.ones((len(rows), 1)))
+        states.append(keras_state(optimizer))
+    return table.embeddings.value.detach().numpy()[:, 0], *states
+
+
+# A rate that float32 has exactly, as Keras keeps it in that. Its epsilons stand elsewhere: here they are too small
+# to tell, but for Adagrad's, which is a part of where the sum starts.
+KERAS = {
+    "SGD": (SGD(0.125), {}),
+    "SGD with momentum": (Momentum(0.125, 0.9), {"momentum": 0.9}),
+    "Adagrad": (Adagrad(0.125, initial_accumulator_value=0.1 + 1e-7, eps=1e-30), {}),
+    "RMSprop": (RMSProp(0.125, eps=1e-30), {"epsilon": 1e-60}),
+    "Adam": (Adam(0.125, eps=1e-30), {"epsilon": 1e-30}),
+}
+
+
+@pytest.mark.parametrize("name", KERAS)
+def test_fifty_steps_of_keras_are_dense_and_only_those_of_sgd_and_adagrad_are_those_of_update_rows(keras, name):
+    ours, settings = KERAS[name]
+    table = keras_table(keras, start())
+    optimizer = getattr(keras.optimizers, name.split()[0])(0.125, **settings)
+    dense = np.zeros((STEPS, ROWS, DIM))
+    for step, (rows, grads) in enumerate(batches()):
+        keras_step(table, optimizer, rows, grads)
+        np.add.at(dense[step], rows, grads)
+    found = table.embeddings.value.detach().numpy()
+    expected = minimize(ours, lambda params, step: dense[step], start(), STEPS).params[-1]
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
+    gap = np.abs(found - our_run(ours)).max()
+    assert gap < 1e-10 if name in ("SGD", "Adagrad") else gap > 0.1
+
+
+def test_the_gradient_of_a_keras_table_on_torch_has_all_rows(keras, torch):
+    table = keras_table(keras, np.ones((5, 2)))
+    table(np.array([3, 3])).sum().backward()
+    grad = table.embeddings.value.grad
+    assert grad.layout == torch.strided
+    assert grad.tolist() == [[2.0, 2.0] if row == 3 else [0.0, 0.0] for row in range(5)]
+
+
+def test_in_keras_adam_and_momentum_move_every_row_that_they_have_met(keras):
+    for optimizer in (keras.optimizers.Adam(0.1), keras.optimizers.SGD(0.1, momentum=0.9)):
+        rows, _, _ = keras_two_steps(keras, optimizer)
+        assert (rows[:2] < 0.9 - 0.05).all()
+        assert rows[3:].tolist() == [1, 1]
+
+
+def test_in_keras_the_averages_of_rmsprop_and_adam_decay_without_a_gradient(keras):
+    _, first, second = keras_two_steps(keras, keras.optimizers.RMSprop(0.1, rho=0.75))
+    np.testing.assert_allclose(second["velocity"][:2], 0.75 * first["velocity"][:2])
+    _, first, second = keras_two_steps(keras, keras.optimizers.Adam(0.1, beta_1=0.5, beta_2=0.75))
+    np.testing.assert_allclose(second["momentum"][:2], 0.5 * first["momentum"][:2])
+    np.testing.assert_allclose(second["velocity"][:2], 0.75 * first["velocity"][:2])
+    assert (first["momentum"][:2] > 0).all()
+
+
+def test_the_weight_decay_of_keras_shrinks_all_rows_unless_the_table_is_left_out(keras):
+    for name in ("SGD", "Adagrad", "RMSprop", "Adam", "AdamW"):
+        for is_left_out in (False, True):
+            both = [keras.Variable(np.ones((3, 1))) for _ in ("table", "output layer")]
+            optimizer = getattr(keras.optimizers, name)(0.125, weight_decay=0.5)
+            if is_left_out:
+                optimizer.exclude_from_weight_decay(var_list=both[:1])
+            optimizer.apply([keras.ops.zeros((3, 1))] * 2, both)
+            table, layer = (each.value.detach().numpy() for each in both)
+            np.testing.assert_array_equal(layer, 1 - 0.125 * 0.5)
+            np.testing.assert_array_equal(table, 1 if is_left_out else layer)
+
+
+def test_keras_has_no_lazy_adam(keras):
+    assert not [name for name in dir(keras.optimizers) if re.search("lazy|sparse", name, re.IGNORECASE)]
+    assert not [name for name in inspect.signature(keras.optimizers.Adam).parameters if "lazy" in name]
+
+
+def test_in_keras_on_torch_repeats_are_summed_before_they_are_squared_and_adagrads_sum_starts_at_a_tenth(keras):
+    optimizer = keras.optimizers.Adagrad(0.1)
+    table = keras_table(keras, np.ones((2, 1)))
+    keras_step(table, optimizer, [1, 1, 1], np.ones((3, 1)))
+    np.testing.assert_allclose(keras_state(optimizer)["accumulator"][:, 0], [0.1, 0.1 + 9], rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adagrad", "RMSprop", "Adam"])
+def test_the_defaults_of_keras_are_those_that_the_book_lists(keras, name):
+    page = (Path(__file__).parents[2] / "book" / "key_takeaways.md").read_text(encoding="utf-8")
+    listed = re.search(rf"- Keras: `optimizers\.{name}\((.*)\)`", page)[1]
+    parameters = inspect.signature(getattr(keras.optimizers, name)).parameters
+    for setting in listed.split(", "):
+        key, default = setting.split("=")
+        assert parameters[key].default == float(default)
+
+
+def test_where_keras_adds_its_epsilon(keras):
+    def first_step(kind, **settings):
+        variable = keras.Variable(np.zeros(1))
+        kind(1.0, epsilon=0.5, **settings).apply([keras.ops.ones(1)], [variable])
+        return -variable.value.item()
+
+    optimizers = keras.optimizers
+    assert first_step(optimizers.Adagrad, initial_accumulator_value=0.0) == pytest.approx(1 / np.sqrt(1 + 0.5))
+    assert first_step(optimizers.RMSprop, rho=0.75) == pytest.approx(1 / np.sqrt(0.25 + 0.5))
+    # As the rule of the book with an epsilon of 0.5 / sqrt(1 - beta2), which is 1 here.
+    assert first_step(optimizers.Adam, beta_2=0.75) == pytest.approx(1 / (1 + 1))
+
+
+def test_the_momentum_of_keras_finishes_old_gradients_at_the_old_rate(keras):
+    optimizer, variable = keras.optimizers.SGD(1.0, momentum=0.5), keras.Variable(np.zeros(1))
+    for rate, grad in ((1.0, 1.0), (100.0, 0.0)):
+        optimizer.learning_rate = rate
+        optimizer.apply([grad * keras.ops.ones(1)], [variable])
+    assert variable.value.item() == -1.5

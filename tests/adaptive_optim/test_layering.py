@@ -1,12 +1,25 @@
 """Who may know whom, read from the source."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 SOURCES = Path(__file__).parents[2] / "src"
 NUMBERS = [path for path in sorted(SOURCES.glob("adaptive_optim/*.py")) if path.stem not in ("__init__", "figures")]
+
+# Whom each part may know within the package. Nobody knows whoever knows him.
+MAY_KNOW = {
+    "optimizers": set(),
+    "intervals": set(),
+    "problems": {"optimizers"},
+    "descent": {"optimizers"},
+    "sweeps": {"optimizers", "problems", "descent"},
+    "text": {"descent"},
+    "sparse": {"optimizers", "descent"},
+    "skipgram": {"optimizers", "descent", "sparse", "text"},
+}
 
 
 def imports(path):
@@ -35,7 +48,6 @@ def test_the_reader_of_imports_sees_all_kinds(tmp_path):
 
 @pytest.mark.parametrize("path", NUMBERS, ids=lambda path: path.stem)
 def test_the_numbers_know_numpy_and_nothing_that_draws(path):
-    assert {"optimizers", "problems", "descent"} <= {each.stem for each in NUMBERS}
     assert "numpy" in packages(path)
     assert not packages(path) & {
         "plotly",
@@ -46,12 +58,17 @@ def test_the_numbers_know_numpy_and_nothing_that_draws(path):
         "IPython",
         "ipywidgets",
     }
-    assert not any(name.startswith("adaptive_optim.figures") for name in imports(path))
 
 
-def test_optimizers_and_problems_do_not_know_how_they_are_run():
-    for name in ("optimizers", "problems"):
-        assert not any("descent" in each for each in imports(SOURCES / "adaptive_optim" / f"{name}.py"))
+@pytest.mark.parametrize("path", NUMBERS, ids=lambda path: path.stem)
+def test_a_part_knows_only_those_below_it(path):
+    known = [name.split(".") for name in imports(path)]
+    assert {".".join(parts[1:2]) for parts in known if parts[0] == "adaptive_optim"} <= MAY_KNOW[path.stem]
+
+
+def test_no_two_parts_know_each_other_not_even_through_others():
+    assert set(MAY_KNOW) == {path.stem for path in NUMBERS}
+    assert list(TopologicalSorter(MAY_KNOW).static_order())
 
 
 def test_no_part_of_the_package_knows_the_site():

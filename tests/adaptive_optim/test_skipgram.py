@@ -12,30 +12,56 @@ import numpy as np
 import pytest
 from onlookers import Noted, Terminal
 
-from adaptive_optim import SGD, Adagrad, Adam, Corpus, Momentum, RMSProp, SkipGram, median_interval, train
+from adaptive_optim import (
+    SGD,
+    Adagrad,
+    Adam,
+    Corpus,
+    Momentum,
+    RMSProp,
+    SkipGram,
+    median_interval,
+    python_help_text,
+    train,
+)
 
 PARTS = ("train", "validation", "test")
 
 
-def made_text(num_words, num_topics, num_blocks, seed=2024):
-    """Return a text whose words have the counts of Zipf's law, and which has a topic for every 50 of them.
+def made_text(num_words, num_topics, num_blocks, num_common, strength, seed=2024):
+    """Return a text whose words have the counts of Zipf's law, with the structure of English at its simplest.
 
-    Each word belongs to one topic. The seed must not be that of the corpus: both would draw the same numbers, and
-    each topic would be in one part alone.
+    Word order: a word is one of eight parts of speech, all of the same frequency, and after a part comes the next
+    one, or, with a chance of one minus the strength, any. Meaning: each block of 50 words has a topic, and so has
+    each word but the most common. As large a share of a word's occurrences as the strength says is kept for its own
+    topic; the rest fall in any.
+
+    The seed must not be that of the corpus: both would draw the same numbers.
     """
     rng = np.random.default_rng(seed)
     letters = np.array(list("abcdefghijklmnop"))
-    words = np.array(["".join(letters[[n >> 8, n >> 4 & 15, n & 15]]) for n in range(num_words)])
-    share, topic_of = 1 / np.arange(1, num_words + 1), np.arange(num_words) % num_topics
-    of_topics = np.bincount(topic_of, share)
+    words = ["".join(letters[[n >> 8, n >> 4 & 15, n & 15]]) for n in range(num_words)]
+    share, part_of = 1 / np.arange(1, num_words + 1), np.zeros(num_words, int)
+    so_far = np.zeros(8)
+    for word in range(num_words):
+        part_of[word] = so_far.argmin()
+        so_far[part_of[word]] += share[word]
+    topic_of = rng.integers(num_topics, size=num_words)
+    topic_of[:num_common] = -1
+    of_topic = num_topics * strength * (topic_of == np.arange(num_topics)[:, None]) + 1 - strength
+    chance = share * np.where(topic_of < 0, 1, of_topic)[:, None] * (part_of == np.arange(8)[:, None])
+    chance = chance.cumsum(axis=-1) / chance.sum(axis=-1, keepdims=True)
     blocks = []
-    for topic in rng.choice(num_topics, size=num_blocks, p=of_topics / of_topics.sum()):
-        own = np.where(topic_of == topic, share, 0)
-        blocks.append(" ".join(words[rng.choice(num_words, size=50, p=own / own.sum())]))
+    for topic in rng.integers(num_topics, size=num_blocks):
+        part, block = 0, []
+        for draw, other, place in zip(rng.random(50), rng.integers(8, size=50), rng.random(50), strict=True):
+            part = (part + 1) % 8 if draw < strength else other
+            block.append(words[chance[topic, part].searchsorted(place, side="right")])
+        blocks.append(" ".join(block))
     return "\n".join(blocks)
 
 
-CORPUS = Corpus(made_text(num_words=300, num_topics=4, num_blocks=120))
+CORPUS = Corpus(made_text(num_words=300, num_topics=4, num_blocks=120, num_common=1, strength=1.0))
 MODEL = SkipGram(CORPUS, dim=4, num_noise=3)
 ROWS = len(CORPUS.words)
 
@@ -363,7 +389,7 @@ def test_gains_are_those_of_the_tables_after_the_steps_that_were_said(part):
 
 def test_training_gains_something():
     training = train(MODEL, Adagrad(0.3), 400, seed=0, batch_size=64)
-    assert (training.gains[-1] > 0.3).all()
+    assert (training.gains[-1] > 0.2).all()
 
 
 def test_a_run_that_diverges_is_reported_and_does_not_disturb_its_neighbours():
@@ -513,22 +539,30 @@ def test_settings_that_do_not_fit_the_tables_are_refused(shape):
         train(MODEL, Momentum(1.0, beta=np.full((2, 1, 1), 0.5)), 3, seed=0)
 
 
-# The verdicts of the book, on a second text, half as long as its own. Rates are chosen for all alike: from one
-# grid, by the gain over all words on the validation part, with one seed. Results are of the test part and others.
+# The verdicts of the book, on a second text. It is as long as the book's own and has as many words. All have a
+# topic but the most common hundred (as many as English has of words like "the"). The strength is three quarters:
+# with that, common words tell about as much of their neighbours as those of the book's text do. This was settled by
+# looks at the text alone, before any optimizer saw it. Rates are chosen from the book's grid, by the gain over all
+# words on the validation part, with one seed; the best one and its neighbours are tried here. Results are of the
+# test part and other seeds.
 
-RATES = np.logspace(-2.5, 2, 19)
-OTHER_SEEDS = range(6)
-CANDIDATES = {
-    "SGD": (SGD, False),
-    "Adagrad": (Adagrad, False),
-    "lazy Adam": (Adam, False),
-    "dense Adam": (Adam, True),
+RATES = {
+    "SGD": 10.0 ** np.array([0.5, 1, 1.5, 2]),
+    "Adagrad": 10.0 ** np.array([-1.5, -1, -0.5]),
+    "lazy Adam": 10.0 ** np.array([-2.5, -2, -1.5]),
+    "dense Adam": 10.0 ** np.array([-2.5, -2, -1.5]),
 }
+KIND = {"SGD": SGD, "Adagrad": Adagrad, "lazy Adam": Adam, "dense Adam": Adam}
+OTHER_SEEDS = range(6)
+HEAD, MIDDLE, TAIL, ALL = range(4)
+EARLY, END = range(2)
 
 
 @lru_cache
 def second_model():
-    return SkipGram(Corpus(made_text(num_words=1500, num_topics=10, num_blocks=700)), dim=8)
+    return SkipGram(
+        Corpus(made_text(num_words=3000, num_topics=10, num_blocks=1280, num_common=100, strength=0.75))
+    )
 
 
 def one_pass():
@@ -538,26 +572,33 @@ def one_pass():
 @lru_cache
 def tuned(name):
     """Gains by rate and band after one pass, ``(rates, 4)``."""
-    kind, dense = CANDIDATES[name]
-    return train(second_model(), kind(RATES[:, None, None]), one_pass(), seed=1000, dense=dense).gains[-1]
+    optimizer = KIND[name](RATES[name][:, None, None])
+    return train(second_model(), optimizer, one_pass(), seed=1000, dense=name == "dense Adam").gains[-1]
 
 
-def best_rate(name, band=3):
-    return float(RATES[tuned(name)[:, band].argmax()])
+def best_rate(name, band=ALL):
+    return float(RATES[name][tuned(name)[:, band].argmax()])
+
+
+def trained(optimizer, dense=False, passes=(1 / 8, 1)):
+    """Train with each seed, and measure after some numbers of passes."""
+    checkpoints = [int(each * one_pass()) for each in passes]
+    options = {"dense": dense, "part": "test", "checkpoints": checkpoints}
+    return [train(second_model(), optimizer, checkpoints[-1], seed=seed, **options) for seed in OTHER_SEEDS]
 
 
 @lru_cache
 def reported(name):
-    kind, dense = CANDIDATES[name]
-    optimizer, steps = kind(best_rate(name)), one_pass()
-    return [
-        train(second_model(), optimizer, steps, seed=seed, dense=dense, part="test", checkpoints=(steps // 8,))
-        for seed in OTHER_SEEDS
-    ]
+    return trained(KIND[name](best_rate(name)), dense=name == "dense Adam")
 
 
-def gains_of(name, band, checkpoint=-1):
-    return np.array([training.gains[checkpoint, band] for training in reported(name)])
+def gains(trainings):
+    """Gains by seed, ``(seeds, checkpoints, ..., 4)``."""
+    return np.array([training.gains for training in trainings])
+
+
+def gains_of(name, band, checkpoint=END):
+    return gains(reported(name))[:, checkpoint, band]
 
 
 def of_words(name, here, measure):
@@ -569,21 +610,8 @@ def moved(training):
     return np.linalg.norm(training.words - training.start, axis=-1)
 
 
-def test_the_second_text_has_the_counts_of_real_text():
-    corpus = second_model().corpus
-    band, rank = corpus.bands(), np.arange(1, 501)
-    slope = np.polyfit(np.log(rank), np.log(corpus.counts[:500]), 1)[0]
-    assert -1.2 < slope < -0.8
-    assert np.mean(band == 2) > 0.7
-    assert np.mean(band[corpus.pairs("test")[:, 0]] == 2) < 0.2
-
-
-@pytest.mark.parametrize("name", CANDIDATES)
-def test_the_best_rate_is_not_at_an_end_of_the_grid(name):
-    assert RATES[0] < best_rate(name) < RATES[-1]
-
-
-HEAD, MIDDLE, TAIL, ALL = range(4)
+def step(training):
+    return (training.path - training.idle_path) / np.maximum(training.updates, 1)
 
 
 def assert_above(larger, smaller):
@@ -591,74 +619,135 @@ def assert_above(larger, smaller):
     assert median_interval(larger)[0] > median_interval(smaller)[1]
 
 
+def mutual_information(pairs, num_words):
+    """What a word of the most common ones tells of its neighbour, if that is one of them, too (nats)."""
+    both = np.zeros((num_words, num_words))
+    np.add.at(both, tuple(pairs[(pairs < num_words).all(axis=1)].T), 1)
+    both /= both.sum()
+    apart = np.outer(both.sum(axis=1), both.sum(axis=0))
+    return np.sum(both[both > 0] * np.log(both[both > 0] / apart[both > 0]))
+
+
+def test_the_second_text_is_like_the_first_in_size_counts_and_what_common_words_tell_of_neighbours():
+    second, first = second_model().corpus, Corpus(python_help_text())
+    for corpus in (second, first):
+        band, rank = corpus.bands(), np.arange(1, 501)
+        slope = np.polyfit(np.log(rank), np.log(corpus.counts[:500]), 1)[0]
+        assert -1.2 < slope < -0.8
+        assert 40_000 < corpus.counts.sum() < 60_000
+        assert 2500 < len(corpus.words) < 3500
+        assert np.mean(band == TAIL) > 0.7
+        assert 0.1 < np.mean(band[corpus.pairs("test")[:, 0]] == TAIL) < 0.2
+        assert 0.2 < mutual_information(corpus.pairs("train"), 30) < 0.3
+
+
+@pytest.mark.parametrize("name", KIND)
+def test_the_best_rate_has_lower_gains_on_both_sides(name):
+    assert RATES[name][0] < best_rate(name) < RATES[name][-1]
+
+
 def test_common_words_cap_the_rate_of_sgd():
-    assert best_rate("SGD", HEAD) < best_rate("SGD", TAIL)
-    at_best = tuned("SGD")[:, ALL].argmax()
-    # Half a decade further it diverges, before the tail has what the head has.
-    assert np.isneginf(tuned("SGD")[at_best + 2]).all()
-    assert_above(gains_of("SGD", HEAD), 2 * gains_of("SGD", TAIL))
-    assert_above(gains_of("Adagrad", TAIL), 0.9 * gains_of("Adagrad", HEAD))
+    head, middle, tail = (best_rate("SGD", band) for band in (HEAD, MIDDLE, TAIL))
+    assert head < middle == tail
+    at_the_heads, at_the_tails, beyond = tuned("SGD")[1:]
+    assert RATES["SGD"][1:3].tolist() == [head, tail]
+    assert at_the_heads[TAIL] < 0.01
+    assert at_the_tails[HEAD] < 0.8 * at_the_heads[HEAD]
+    assert np.isneginf(beyond).all()
 
 
-@pytest.mark.parametrize("band", [HEAD, MIDDLE, TAIL, ALL])
+@pytest.mark.parametrize("band", [HEAD, ALL])
 @pytest.mark.parametrize("name", ["Adagrad", "lazy Adam", "dense Adam"])
 def test_in_one_pass_adaptive_optimizers_gain_more_than_sgd(name, band):
     assert_above(gains_of(name, band), gains_of("SGD", band))
 
 
-def test_in_the_tail_adagrad_and_dense_adam_gain_twice_what_sgd_does():
-    for name in ("Adagrad", "dense Adam"):
-        assert_above(gains_of(name, TAIL), 2 * gains_of("SGD", TAIL))
+@pytest.mark.parametrize("name", ["Adagrad", "dense Adam"])
+def test_in_the_tail_sgd_gains_little_of_what_adagrad_and_dense_adam_do(name):
+    assert_above(0.6 * gains_of(name, TAIL), gains_of("SGD", TAIL))
 
 
-def test_in_the_tail_dense_adam_gains_more_than_lazy_adam_and_adagrad_too():
-    for name in ("Adagrad", "dense Adam"):
-        assert_above(gains_of(name, TAIL), gains_of("lazy Adam", TAIL))
-    # Seed by seed, and more than what is to be seen in the head.
-    in_head, in_tail = (gains_of("dense Adam", band) - gains_of("lazy Adam", band) for band in (HEAD, TAIL))
-    assert_above(in_tail, np.maximum(in_head, 0.04))
+def test_lazy_adam_loses_gain_in_the_tail_and_not_in_the_head():
+    head, tail = (gains_of("dense Adam", band) - gains_of("lazy Adam", band) for band in (HEAD, TAIL))
+    assert np.abs(median_interval(head)).max() < 0.02
+    lost = tail / gains_of("dense Adam", TAIL)
+    assert median_interval(lost)[0] > 0.2
+    assert 0.25 < np.median(lost) < 0.4
+    assert_above(tail, head)
+
+
+def test_which_of_adagrad_and_dense_adam_leads_is_the_texts_affair():
+    # On the book's own text neither leads, and in the tail Adagrad is far above lazy Adam.
+    for band in (TAIL, ALL):
+        assert median_interval(gains_of("dense Adam", band) - gains_of("Adagrad", band))[0] > 0
+    low, high = median_interval(gains_of("Adagrad", TAIL) - gains_of("lazy Adam", TAIL))
+    assert low < 0 < high
+
+
+def test_adagrad_starts_badly_in_the_tail_and_the_worse_the_larger_its_rate():
+    early = gains_of("Adagrad", TAIL, EARLY)
+    assert median_interval(early)[1] < 0
+    for name in ("lazy Adam", "dense Adam"):
+        assert_above(gains_of(name, TAIL, EARLY), early)
+    # The rate that is best on the book's own text.
+    larger = gains(trained(Adagrad(best_rate("Adagrad") * 10**0.5), passes=(1 / 8,)))[:, EARLY]
+    assert_above(early, 4 * larger[:, TAIL])
+    for name in KIND:
+        assert_above(gains_of(name, ALL, EARLY), larger[:, ALL])
+
+
+def test_a_small_start_of_adagrads_sum_mends_its_bad_start_and_a_tenth_is_far_too_much():
+    plain = gains(reported("Adagrad"))
+    small, large = (
+        gains(trained(Adagrad(best_rate("Adagrad"), initial_accumulator_value=value))) for value in (1e-6, 0.1)
+    )
+    assert median_interval(small[:, EARLY, TAIL] - plain[:, EARLY, TAIL])[0] > 0
+    assert median_interval(small[:, END, ALL] - plain[:, END, ALL])[0] > 0
+    assert_above(plain[:, END, ALL], 4 * large[:, END, ALL])
 
 
 def test_rows_of_rare_words_move_far_with_adagrad_and_hardly_with_sgd():
     counts = second_model().corpus.counts
     once, often = counts == 1, (counts >= 100) & (counts < 300)
-    share = {name: of_words(name, once, moved) / of_words(name, often, moved) for name in CANDIDATES}
-    assert median_interval(share["SGD"])[1] < 0.1
-    assert median_interval(share["Adagrad"])[0] > 0.35
-    for name in ("SGD", "lazy Adam", "dense Adam"):
+    share = {name: of_words(name, once, moved) / of_words(name, often, moved) for name in KIND}
+    assert median_interval(share["SGD"])[1] < 0.2
+    assert median_interval(share["Adagrad"])[0] > 1 / 3
+    for name in ("SGD", "lazy Adam"):
         assert_above(share["Adagrad"], share[name])
 
 
-def test_adagrads_steps_are_longer_on_rare_rows_and_those_of_sgd_are_alike():
-    corpus = second_model().corpus
-    rare, often = corpus.counts == 2, corpus.counts >= 300
-
-    def step(training):
-        return (training.path - training.idle_path) / np.maximum(training.updates, 1)
-
-    assert_above(of_words("Adagrad", rare, step), 5 * of_words("Adagrad", often, step))
-    ratio = of_words("SGD", rare, step) / of_words("SGD", often, step)
-    assert median_interval(ratio)[0] > 0.5
-    assert median_interval(ratio)[1] < 2
+def test_steps_of_adaptive_optimizers_are_longer_on_rare_rows_and_those_of_sgd_shorter():
+    counts = second_model().corpus.counts
+    ratio = {name: of_words(name, counts == 1, step) / of_words(name, counts >= 300, step) for name in KIND}
+    assert median_interval(ratio["SGD"])[1] < 1
+    assert median_interval(ratio["Adagrad"])[0] > 7
+    for name in ("lazy Adam", "dense Adam"):
+        assert median_interval(ratio[name])[0] > 3
 
 
 def test_dense_adam_moves_a_rare_row_mostly_while_it_is_idle_and_a_common_one_mostly_not():
-    band = second_model().corpus.bands()
-
-    def idle_share(here):
-        return [training.idle_path[here].sum() / training.path[here].sum() for training in reported("dense Adam")]
-
-    assert median_interval(idle_share(band == TAIL))[0] > 0.5
-    assert median_interval(idle_share(band == HEAD))[1] < 0.5
+    counts = second_model().corpus.counts
+    once, some, often = (
+        of_words("dense Adam", here, lambda training: training.idle_path / training.path)
+        for here in (counts == 1, (counts >= 10) & (counts < 20), counts >= 300)
+    )
+    assert median_interval(once)[0] > 0.85
+    assert_above(once, some)
+    assert_above(some, often)
+    assert median_interval(often)[1] < 0.1
     assert not any(training.idle_path.any() for training in reported("lazy Adam"))
 
 
-def test_what_the_book_says_of_the_second_text_where_it_differs():
-    early = {name: gains_of(name, ALL, checkpoint=0) for name in CANDIDATES}
-    assert all(
-        median_interval(early["Adagrad"])[0] > median_interval(early[name])[1]
-        for name in early
-        if name != "Adagrad"
-    )
-    assert_above(gains_of("Adagrad", ALL), gains_of("dense Adam", ALL))
-    assert_above(1.5 * gains_of("lazy Adam", TAIL), gains_of("dense Adam", TAIL))
+def test_after_three_passes_sgd_has_what_adagrad_had_after_one_and_rare_words_are_known_by_heart():
+    adagrad = trained(Adagrad(best_rate("Adagrad")), passes=(1, 3))
+    one, three = gains(adagrad).transpose(1, 0, 2)
+    both_rates = trained(SGD(RATES["SGD"][1:3, None, None]), passes=(3,))
+    smaller, larger = gains(both_rates)[:, 0].transpose(1, 0, 2)
+    assert_above(smaller[:, ALL], larger[:, ALL])
+    assert_above(larger[:, TAIL], smaller[:, TAIL])
+    assert median_interval(smaller[:, ALL] - one[:, ALL])[0] > 0
+    for band in (TAIL, ALL):
+        assert_above(three[:, band], smaller[:, band])
+    known = np.array([second_model().gains(each.words, each.others, "train") for each in adagrad])
+    assert_above(known[:, TAIL], 3 * three[:, TAIL])
+    assert_above(1.6 * three[:, HEAD], known[:, HEAD])

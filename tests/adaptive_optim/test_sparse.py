@@ -145,7 +145,7 @@ def torch_run(torch, make, table, steps):
             torch.tensor(rows)[None], torch.tensor(grads), table.shape, check_invariants=True
         )
         with warnings.catch_warnings():  # torch says that it does not check its own tensors
-            warnings.simplefilter("ignore", UserWarning)
+            warnings.filterwarnings("ignore", message="Sparse invariant checks")
             optimizer.step()
         path.append(embedding.weight.detach().numpy().copy())
     return np.array(path)

@@ -248,3 +248,9 @@ def test_the_renderer_leaves_other_outputs_inline_ones_and_pages_without_sphinx_
     assert PlotlyRenderer.handle_mime(renderer(object()), text, inline=False) is None
     assert PlotlyRenderer.handle_mime(renderer(object()), figure, inline=True) is None
     assert PlotlyRenderer.handle_mime(renderer(None), figure, inline=False) is None
+
+
+def test_the_order_in_which_a_figure_comes_back_from_a_file_does_not_matter():
+    one = Figure.from_json({"data": [{"x": [1], "type": "bar"}], "layout": {"height": 1, "meta": {"alt": "a"}}})
+    other = Figure.from_json({"layout": {"meta": {"alt": "a"}, "height": 1}, "data": [{"type": "bar", "x": [1]}]})
+    assert (one.digest, one.json) == (other.digest, other.json)

@@ -70,7 +70,7 @@ def test_pages_offer_a_repository_only_where_one_is_known(site_settings, root, l
     if known:
         for chapter in chapters:
             here = links[f"book/{chapter.stem}.html"].links
-            assert any(link.endswith(f"?urlpath=lab/tree/book/{chapter.name}") for link in here), chapter.name
-            assert any(link.startswith(f"{known[0]}/") and link.endswith(chapter.name) for link in here), (
-                chapter.name
-            )
+            launch = f"/{known.version}?urlpath=lab/tree/book/{chapter.name}"
+            assert any("mybinder.org" in link and link.endswith(launch) for link in here), chapter.name
+            edit = f"/edit/{known.branch}/book/{chapter.name}"
+            assert any(link.startswith(f"{known.address}/") and link.endswith(edit) for link in here), chapter.name

@@ -34,10 +34,17 @@ def opened(chromium, open_page, address):
             if own_clock:
                 context.clock.install()
             visits.append(open_page(context.new_page(), f"{home}/{name}{'#' if fragment else ''}{fragment}"))
+            if settings.get("java_script_enabled", True):
+                come_alive(visits[-1].page)
             return visits[-1].page
 
         yield opened
         assert [problem for visit in visits for problem in visit.problems] == []
+
+
+def come_alive(page):
+    """Wait until the demo has taken the place of its picture."""
+    page.locator(".live-demo[data-live]").wait_for()
 
 
 def draw(page):
@@ -707,6 +714,7 @@ def test_a_page_that_is_loaded_with_a_hostile_link_works(opened, address):
     for i, fragment in enumerate([*chance.sample(STRANGE, 10), *fragments(chance, 10)]):
         # Another address, or the browser would stay on the page.
         page.goto(f"{address}/{FULL}?{i}#{fragment}")
+        come_alive(page)
         slider(page, "activity").press("Home")
         draw(page)
         assert slider(page, "activity").get_attribute("aria-valuetext") == "1%", fragment

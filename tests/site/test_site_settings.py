@@ -1,6 +1,8 @@
 """What the site's settings read from the place where it is built."""
 
+import json
 import subprocess
+import sys
 
 import pytest
 
@@ -14,8 +16,8 @@ def write(root, name, text):
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """Return a function that makes a git repository with that remote."""
-    github = ("GITHUB_REPOSITORY", "GITHUB_SERVER_URL", "GITHUB_REF_NAME", "GITHUB_HEAD_REF")
-    for name in (*github, "GIT_DIR", "GIT_WORK_TREE"):
+    github = ("REPOSITORY", "SERVER_URL", "REF_NAME", "SHA", "EVENT_PATH")
+    for name in (*(f"GITHUB_{name}" for name in github), "GIT_DIR", "GIT_WORK_TREE"):
         monkeypatch.delenv(name, raising=False)
 
     def checkout(remote):
@@ -40,8 +42,7 @@ def checkout(tmp_path, monkeypatch):
     ],
 )
 def test_the_repository_is_where_the_remote_says(site_settings, checkout, remote):
-    address, _ = site_settings.repository(checkout(remote))
-    assert address == "https://github.com/someone/a.book"
+    assert site_settings.repository(checkout(remote)).address == "https://github.com/someone/a.book"
 
 
 @pytest.mark.parametrize(
@@ -70,67 +71,119 @@ def test_without_git_there_is_no_repository(site_settings, checkout, monkeypatch
     assert site_settings.repository(root) is None
 
 
+def git(root, *arguments):
+    author = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(["git", *author, *arguments], cwd=root, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def commit(root):
+    git(root, "commit", "--quiet", "--allow-empty", "--no-verify", "--message=x")
+    return git(root, "rev-parse", "HEAD")
+
+
 def test_the_branch_is_the_one_checked_out(site_settings, checkout):
     root = checkout("https://github.com/someone/book.git")
-    author = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false"]
-    commit = ["commit", "--quiet", "--allow-empty", "--no-verify", "--message=x"]
-    subprocess.run(["git", "-C", root, *author, *commit], check=True)
-    assert site_settings.repository(root) == ("https://github.com/someone/book", "draft")
-    subprocess.run(["git", "-C", root, "checkout", "--quiet", "--detach"], check=True)
-    assert site_settings.repository(root) == ("https://github.com/someone/book", "main")
+    assert site_settings.repository(root).branch == "main"
+    commit(root)
+    assert site_settings.repository(root).branch == "draft"
+    git(root, "checkout", "--quiet", "--detach")
+    assert site_settings.repository(root).branch == "main"
+
+
+def test_the_version_is_the_commit_once_it_is_pushed_and_the_branch_before(site_settings, checkout):
+    root = checkout("https://github.com/someone/book.git")
+    assert site_settings.repository(root).version == "main"
+    pushed = commit(root)
+    assert site_settings.repository(root).version == "draft"
+    git(root, "update-ref", "refs/remotes/elsewhere/draft", "HEAD")
+    assert site_settings.repository(root).version == "draft"
+    git(root, "update-ref", "refs/remotes/origin/draft", "HEAD")
+    assert site_settings.repository(root).version == pushed
+    later = commit(root)
+    assert site_settings.repository(root).version == "draft"
+    git(root, "update-ref", "refs/remotes/origin/draft", later)
+    git(root, "checkout", "--quiet", "--detach", pushed)
+    assert site_settings.repository(root).version == pushed
 
 
 def test_the_environment_of_github_comes_first(site_settings, checkout, monkeypatch):
     root = checkout("https://github.com/someone/book.git")
     monkeypatch.setenv("GITHUB_REPOSITORY", "other/fork")
-    assert site_settings.repository(root) == ("https://github.com/other/fork", "main")
+    assert site_settings.repository(root) == ("https://github.com/other/fork", "main", "main")
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.example.org")
     monkeypatch.setenv("GITHUB_REF_NAME", "next")
-    assert site_settings.repository(root) == ("https://github.example.org/other/fork", "next")
-
-
-def test_in_a_pull_request_the_branch_is_the_one_it_comes_from(site_settings, checkout, monkeypatch):
-    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/book")
-    monkeypatch.setenv("GITHUB_REF_NAME", "12/merge")
-    monkeypatch.setenv("GITHUB_HEAD_REF", "a-better-figure")
-    assert site_settings.repository(checkout(None))[1] == "a-better-figure"
+    monkeypatch.setenv("GITHUB_SHA", "5e1")
+    assert site_settings.repository(root) == ("https://github.example.org/other/fork", "next", "5e1")
 
 
 @pytest.fixture
-def project(tmp_path):
-    write(tmp_path, "book/requirements.txt", "numpy==2.0\n")
-    write(tmp_path, "src/package/__init__.py", "")
-    write(tmp_path, "src/package/rule.py", "rate = 0.1\n")
-    write(tmp_path, "book/live_demo/presets.json", "{}")
-    write(tmp_path, "book/chapter.md", "# Chapter\n")
-    return tmp_path
+def pull_request(checkout, tmp_path, monkeypatch):
+    """Return a function that makes the environment of a pull request from that repository."""
+    root = checkout(None)
+
+    def pull_request(source):
+        head = {"ref": "a-better-figure", "sha": "c0de", "repo": source}
+        write(tmp_path, "event.json", json.dumps({"pull_request": {"head": head}}))
+        monkeypatch.setenv("GITHUB_EVENT_PATH", str(tmp_path / "event.json"))
+        monkeypatch.setenv("GITHUB_REPOSITORY", "someone/book")
+        monkeypatch.setenv("GITHUB_REF_NAME", "12/merge")
+        monkeypatch.setenv("GITHUB_SHA", "3e6e")
+        return root
+
+    return pull_request
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("src/package/rule.py", "rate = 0.2\n"),
-        ("src/package/another.py", ""),
-        ("book/requirements.txt", "numpy==2.1\n"),
-        ("book/live_demo/presets.json", '{"rare": {}}'),
-    ],
-)
-def test_executed_pages_are_forgotten_when_what_they_ran_on_changes(site_settings, project, name, text):
-    before = site_settings.cache_key(project)
-    write(project, name, text)
-    assert site_settings.cache_key(project) != before
+def test_in_a_pull_request_everything_is_where_it_comes_from(site_settings, pull_request):
+    fork = "https://github.com/other/fork"
+    assert site_settings.repository(pull_request({"html_url": fork})) == (fork, "a-better-figure", "c0de")
 
 
-def test_executed_pages_are_forgotten_when_a_module_is_renamed_or_removed(site_settings, project):
-    keys = [site_settings.cache_key(project)]
-    (project / "src/package/rule.py").rename(project / "src/package/law.py")
-    keys.append(site_settings.cache_key(project))
-    (project / "src/package/law.py").unlink()
-    keys.append(site_settings.cache_key(project))
-    assert len(set(keys)) == 3
+def test_a_pull_request_whose_fork_is_gone_is_built_all_the_same(site_settings, pull_request):
+    assert site_settings.repository(pull_request(None)).address == "https://github.com/someone/book"
 
 
-def test_executed_pages_are_kept_when_only_text_changes(site_settings, project):
-    before = site_settings.cache_key(project)
-    write(project, "book/chapter.md", "# Another title\n")
-    assert site_settings.cache_key(project) == before
+def test_a_push_to_a_branch_is_no_pull_request(site_settings, checkout, tmp_path, monkeypatch):
+    root = checkout(None)
+    write(tmp_path, "event.json", json.dumps({"ref": "refs/heads/next", "repository": {"has_pages": True}}))
+    monkeypatch.setenv("GITHUB_EVENT_PATH", str(tmp_path / "event.json"))
+    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/book")
+    monkeypatch.setenv("GITHUB_REF_NAME", "next")
+    monkeypatch.setenv("GITHUB_SHA", "5e1")
+    assert site_settings.repository(root) == ("https://github.com/someone/book", "next", "5e1")
+
+
+CONF = """
+import sys
+sys.path.insert(0, {extensions!r})
+project = "small"
+extensions = ["myst_nb", "sphinx_book_theme", "site_settings"]
+exclude_patterns = ["_build", "node_modules"]
+nb_execution_mode = "off"
+html_theme = "sphinx_book_theme"
+html_theme_options = {{"launch_buttons": {{"binderhub_url": "https://mybinder.org"}}}}
+"""
+PAGE = """\
+---
+file_format: mystnb
+kernelspec: {name: python3, display_name: Python 3}
+---
+# Page
+"""
+
+
+def test_a_page_is_launched_at_the_version_it_is_built_from_and_edited_on_the_branch(root, checkout, monkeypatch):
+    sources = checkout(None)
+    write(sources, "conf.py", CONF.format(extensions=str(root / "book" / "_ext")))
+    write(sources, "index.md", PAGE)
+    for name in ("book/requirements.txt", "book/live_demo/presets.json"):
+        write(sources, name, "")
+    (sources / "node_modules").symlink_to(root / "node_modules")
+    environment = {"REPOSITORY": "someone/book", "REF_NAME": "next", "SHA": "5e1"}
+    for name, value in environment.items():
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    build = [sys.executable, "-m", "sphinx", "-W", "--no-color", sources, sources / "_build" / "html"]
+    subprocess.run(build, check=True, capture_output=True)
+    page = (sources / "_build" / "html" / "index.html").read_text(encoding="utf-8")
+    assert "https://mybinder.org/v2/gh/someone/book/5e1?" in page
+    assert "https://github.com/someone/book/edit/next/index.md" in page

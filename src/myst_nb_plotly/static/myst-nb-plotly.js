@@ -92,6 +92,17 @@ window.mystNbPlotly = (() => {
     return { ...layout, height: height(layout) };
   }
 
+  /** A picture with its attributes in alphabetical order: Plotly's depends on what it drew before. */
+  function ordered(svg) {
+    const picture = new DOMParser().parseFromString(svg, "image/svg+xml");
+    for (const element of picture.querySelectorAll("*")) {
+      const attributes = [...element.attributes].sort((one, other) => (one.name < other.name ? -1 : 1));
+      for (const attribute of attributes) element.removeAttributeNode(attribute);
+      for (const attribute of attributes) element.setAttributeNode(attribute);
+    }
+    return new XMLSerializer().serializeToString(picture);
+  }
+
   /** The pictures of a figure, by name. */
   async function pictures(figure) {
     const svgs = {};
@@ -105,10 +116,11 @@ window.mystNbPlotly = (() => {
         let seed = 1;
         Math.random = () => (seed = (16807 * seed) % 2147483647) / 2147483647;
         const data = structuredClone(figure.data ?? []);
-        svgs[`${size}-${theme}`] = await Plotly.toImage(
+        const svg = await Plotly.toImage(
           { data, layout: picture },
           { format: "svg", imageDataOnly: true, width, height: height(picture) },
         );
+        svgs[`${size}-${theme}`] = ordered(svg);
       }
     }
     return svgs;

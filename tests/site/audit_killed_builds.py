@@ -1,0 +1,78 @@
+"""Whether a build that was killed, at any moment, is followed by a good one.
+
+``make book`` has made the site here. A copy of all that was built is damaged so that every phase of a build has
+something to do, its build is killed, and the next one has to give the same site. Long experiments are spared.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from audit_reproducible import ROOT, build, copy_sources, differences
+
+KILLS = 12
+# Chapters that run in a moment.
+CHAPTERS = ("book/index", "book/myst_nb_plotly")
+
+
+def damage(built: Path) -> None:
+    """Take away the pages, some runs and some pictures."""
+    shutil.rmtree(built / "html", ignore_errors=True)
+    shutil.rmtree(built / ".doctrees", ignore_errors=True)
+    (built / ".went-through").unlink(missing_ok=True)
+    for run in built.glob("executed/*/book/*.ipynb"):
+        if f"book/{run.stem}" in CHAPTERS:
+            run.unlink()
+    for picture in sorted((built / ".plotly-pictures").glob("*"))[::8]:
+        shutil.rmtree(picture)
+
+
+def finish(folder: Path) -> float:
+    """Build the site, and return the seconds it took."""
+    began = time.monotonic()
+    process = build(folder)
+    output, _ = process.communicate()
+    if process.returncode:
+        sys.exit(output)
+    return time.monotonic() - began
+
+
+def main() -> int:
+    problems = 0
+    with tempfile.TemporaryDirectory(prefix="killed-builds-") as temporary:
+        folder = Path(temporary, "book")
+        copy_sources(folder)
+        built = folder / "_build"
+        shutil.copytree(ROOT / "_build", built, symlinks=True)
+        damage(built)
+        whole = finish(folder)
+        for kill in range(KILLS):
+            damage(built)
+            moment = whole * (kill + 0.5) / KILLS
+            process = build(folder)
+            try:
+                output, _ = process.communicate(timeout=moment)
+                print(f"ended before it was killed at {moment:.1f} s")
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                output, _ = process.communicate()
+            said = [line for line in output.replace("\r", "\n").splitlines() if line.strip()] or ["nothing"]
+            finish(folder)
+            different = differences(ROOT / "_build" / "html", built / "html")
+            problems += bool(different)
+            print(
+                f"killed after {moment:5.1f} s ({said[-1][:60]}): {len(different)} files differ in the next build"
+            )
+            print("".join(f"  {name}\n" for name in different), end="", flush=True)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
