@@ -112,6 +112,8 @@ def _collect(app: Sphinx, pagename: str, template: str, context: dict[str, Any],
         # The page's name is for the theme's switch between versions of a site, which this one does not have.
         elif "DOCUMENTATION_OPTIONS.pagename" not in asset.attributes["body"]:
             scripts.append("\n" + asset.attributes["body"])
+    # A deferred script finds the page ready and begins at once: its settings have to be there before it.
+    scripts.sort(key=lambda script: 0 if "documentation_options" in script else 1 if script.startswith("\n") else 2)
     # What a page and the site's settings both name stands where the settings have it: at the end.
     sheets = list(dict.fromkeys(reversed(sheets)))[::-1]
     shared = ([*THEME_SHEETS, *sheets], scripts)

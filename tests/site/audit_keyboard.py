@@ -21,6 +21,10 @@ FOCUS = """() => {
         const [r, g, b] = rgb(color).map(linear);
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
+    const over = (color, behind) => {
+        const [{ 3: opacity = 1, ...front }, back] = [rgb(color), rgb(behind)];
+        return `rgb(${back.slice(0, 3).map((part, i) => opacity * front[i] + (1 - opacity) * part)})`;
+    };
     const opaque = element => {
         if (!element) return "rgb(255, 255, 255)";
         const { backgroundColor } = getComputedStyle(element);
@@ -39,7 +43,8 @@ FOCUS = """() => {
     const focused = looks();
     const style = getComputedStyle(stop);
     const own = outline(style) === "none" ? null : style.outlineColor;
-    const shades = [own, opaque(stop.parentElement)].map(color => color && light(color));
+    const behind = opaque(stop.parentElement);
+    const shades = [own && over(own, behind), behind].map(color => color && light(color));
     const contrast = own && (Math.max(...shades) + 0.05) / (Math.min(...shades) + 0.05);
     stop.blur();
     const isSeen = focused !== looks();

@@ -93,7 +93,7 @@ def page(titled: dict[str, Rows], told: str) -> str:
     parts = []
     for title, rows in titled.items():
         columns = columns_of(rows)
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in ["", *columns])
+        head = "<td></td>" + "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
         body = "".join(
             f'<tr><th scope="row">{escape(name)}</th>{"".join(html(row.get(column)) for column in columns)}</tr>'
             for name, row in rows.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +26,8 @@ SITE = ROOT / "_build" / "html"
 PATIENCE = 20_000
 # Benchmarks and the audit are programs of their own, with no test in them.
 collect_ignore_glob = ["audit*.py", "bench_*.py"]
+# Tests of the audit use its modules, which are also programs.
+sys.path.append(str(Path(__file__).parent))
 expect.set_options(timeout=PATIENCE)
 
 

@@ -144,6 +144,14 @@ def test_nothing_fails_and_no_other_host_is_asked(visit):
     assert visit.problems == []
 
 
+def test_solutions_are_folded_and_a_button_opens_each(visit):
+    for solution in visit.page.locator(".admonition.dropdown").all():
+        text = solution.locator(":scope > :not(.admonition-title, button)").first
+        expect(text).to_be_hidden()
+        solution.locator(".toggle-button").click()
+        expect(text).to_be_visible()
+
+
 def test_every_figure_of_a_chapter_is_on_its_page(site, root):
     for chapter in (root / "book").glob("*.md"):
         figures = chapter.read_text(encoding="utf-8").count("```{code-cell} ipython3\n---\nmystnb:\n  figure:")
