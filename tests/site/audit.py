@@ -19,6 +19,7 @@ import chromium
 import yaml
 from audit_report import Cell, Row, Rows, count
 from bench_figures import ROOT, SITE, served
+from playwright.sync_api import Error
 from tqdm import tqdm
 
 REPORT = ROOT / "_build" / "audit"
@@ -49,17 +50,20 @@ def chapters() -> list[str]:
 def examine(home: str, name: str) -> Row:
     """Return what is found on a page in a browser of its own."""
     url = f"{home}/{name}"
-    with chromium.browser() as browser:
-        heard = audit_use.check(browser, url)
-        weight = audit_weight.check(browser, url)
-        return {
-            "axe": count(audit_axe.check(browser, url)),
-            "keyboard": count(audit_keyboard.check(browser, url)),
-            "policy": count(heard.policy),
-            "elsewhere": count(heard.elsewhere),
-            "console": count(heard.console),
-            "KB": Cell(f"{weight:.0f}", audit_weight.judge(name, weight)),
-        }
+    try:
+        with chromium.browser() as browser:
+            heard = audit_use.check(browser, url)
+            weight = audit_weight.check(browser, url)
+            return {
+                "axe": count(audit_axe.check(browser, url)),
+                "keyboard": count(audit_keyboard.check(browser, url)),
+                "policy": count(heard.policy),
+                "elsewhere": count(heard.elsewhere),
+                "console": count(heard.console),
+                "KB": Cell(f"{weight:.0f}", audit_weight.judge(name, weight)),
+            }
+    except Error as error:
+        return {"cannot be examined": count([str(error)])}
 
 
 def examine_pages(home: str, names: list[str]) -> Rows:

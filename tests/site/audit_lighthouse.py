@@ -19,6 +19,7 @@ ONCE = {"accessibility": "accessibility", "best-practices": "best practices", "s
 # Of the median of three loads. Performance is a score, blocking in ms; Lighthouse shows a shift with three digits.
 AT_LEAST = {"mobile": 95, "desktop": 99}
 AT_MOST = {"shift": 0, "blocking": 100}
+COLUMNS = [*AT_LEAST, *AT_MOST, *ONCE.values()]
 # Told where a page is slow: seconds.
 TIMES = {
     "first-contentful-paint": "first paint",
@@ -28,6 +29,10 @@ TIMES = {
 }
 
 Answer = dict[str, Any]
+
+
+class LighthouseError(Exception):
+    """Lighthouse gave no answer."""
 
 
 class Lighthouse:
@@ -57,10 +62,10 @@ class Lighthouse:
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"Lighthouse ended at {url}, with what it wrote above")
+            raise LighthouseError(f"Lighthouse ended at {url}, with what it wrote above")
         answer: Answer = json.loads(line)
         if answer.get("error"):
-            raise RuntimeError(f"Lighthouse at {url}: {answer['error']}")
+            raise LighthouseError(f"Lighthouse at {url}: {answer['error']}")
         return answer
 
 
@@ -97,25 +102,34 @@ def judge_score(score: int, failures: list[str]) -> Cell:
     return Cell(str(score), [] if score == 100 else failures or ["no score"])
 
 
+def measure(lighthouse: Lighthouse, url: str, form: str) -> tuple[dict[str, float], list[Answer]]:
+    """Return the medians of a page's numbers, and the answers they come from; the first one has all scores."""
+    answers: list[Answer] = []
+
+    def load() -> dict[str, float]:
+        wanted = ONCE if form == "mobile" and not answers else ()
+        answers.append(lighthouse.load(url, form, *wanted))
+        return measured(form, answers[-1])
+
+    return medians(load), answers
+
+
 def check(lighthouse: Lighthouse, url: str) -> Row:
     """Return the cells of a page."""
     row: Row = {}
     shifts: dict[str, float] = {}
-    for form in ("mobile", "desktop"):
-        answers: list[Answer] = []
-
-        def load(form: str = form, answers: list[Answer] = answers) -> dict[str, float]:
-            wanted = ONCE if form == "mobile" and not answers else {}
-            answers.append(lighthouse.load(url, form, *wanted))
-            return measured(form, answers[-1])
-
-        numbers = medians(load)
-        shifts[form] = numbers.pop("shift")
-        told = ", ".join(f"{label} {answers[-1]['numbers'][name] / 1000:.2f} s" for name, label in TIMES.items())
-        row |= {name: judge(number, name, told) for name, number in numbers.items()}
-        for name, label in ONCE.items():
-            if name in answers[0]["scores"]:
-                row[label] = judge_score(answers[0]["scores"][name], answers[0]["failures"][name])
+    try:
+        for form in ("mobile", "desktop"):
+            numbers, answers = measure(lighthouse, url, form)
+            shifts[form] = numbers.pop("shift")
+            told = ", ".join(
+                f"{label} {answers[-1]['numbers'][name] / 1000:.2f} s" for name, label in TIMES.items()
+            )
+            row |= {name: judge(number, name, told) for name, number in numbers.items()}
+            for name in answers[0]["scores"].keys() & ONCE:
+                row[ONCE[name]] = judge_score(answers[0]["scores"][name], answers[0]["failures"][name])
+    except (LighthouseError, OSError) as error:
+        return {"mobile": Cell("-", [str(error)])}
     worst = max(shifts, key=lambda form: shifts[form])
     row["shift"] = judge(shifts[worst], "shift", worst)
-    return row
+    return {name: row[name] for name in COLUMNS}

@@ -32,7 +32,10 @@ class Head(HTMLParser):
 
 @pytest.fixture(scope="module")
 def sharing(load, root):
-    return load(root / "book" / "_ext" / "sharing.py")
+    extensions = root / "book" / "_ext"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(extensions)  # It imports another one.
+        return load(extensions / "sharing.py")
 
 
 @pytest.fixture(scope="module")
