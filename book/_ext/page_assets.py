@@ -133,7 +133,7 @@ def _file(asset: Any) -> str:
 
 def _front_page(app: Sphinx) -> list[tuple[str, dict[str, Any], str]]:
     """Return the page at the site's address, which leads on to the first chapter."""
-    return [("index", {}, "front_page.html")]
+    return [] if app.config.root_doc == "index" else [("index", {}, "front_page.html")]
 
 
 def _finish(app: Sphinx, exception: Exception | None) -> None:
@@ -148,7 +148,10 @@ def _finish(app: Sphinx, exception: Exception | None) -> None:
     texts = [*pages.values(), *(path.read_text(encoding="utf-8") for path in static.glob("*.js"))]
     _merge_sheets(app, static, sheets, {icon for text in texts for icon in re.findall(r"\bfa-[a-z0-9-]+", text)})
     for name in MERGED:
-        shutil.rmtree(static / name) if name.endswith("/") else (static / name).unlink()
+        if name.endswith("/"):
+            shutil.rmtree(static / name, ignore_errors=True)
+        else:
+            (static / name).unlink(missing_ok=True)
     versions = {name: hashlib.sha256((static / name).read_bytes()).hexdigest()[:8] for name in (SHEET, *SCRIPTS)}
     link = re.compile(rf'_static/({"|".join(map(re.escape, versions))})(?:\?v=\w*)?"')
     for path, text in pages.items():

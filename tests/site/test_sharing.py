@@ -152,7 +152,8 @@ myst:
 CONF = """
 import sys
 sys.path.insert(0, {extensions!r})
-extensions = ["myst_nb", "myst_nb_plotly", "sharing"]
+extensions = ["myst_nb", "myst_nb_plotly", "page_assets", "sharing"]
+exclude_patterns = ["_build", "node_modules"]
 html_title = "Small"
 html_theme = "sphinx_book_theme"
 html_favicon = {favicon!r}
@@ -165,6 +166,8 @@ html_context = {{"default_mode": "light"}}
 @pytest.fixture
 def build(tmp_path, root):
     """Return a function that builds a site of two pages for an address, with all warnings as errors."""
+
+    (tmp_path / "node_modules").symlink_to(root / "node_modules")
 
     def build(address, page=PAGE):
         book = root / "book"
