@@ -164,7 +164,8 @@ class Experiments:
             if run.metadata["run"]["key"] == key:
                 return run
         timeout = self.app.config.nb_execution_timeout
-        client = NotebookClient(notebook, timeout=timeout, record_timing=True)
+        # What one print writes may come in two pieces, and MyST-NB would make two lines of them.
+        client = NotebookClient(notebook, timeout=timeout, record_timing=True, coalesce_streams=True)
         self.clients.append(client)
         started = time.perf_counter()
         client.execute(cwd=str(path.parent))

@@ -138,20 +138,25 @@ def _front_page(app: Sphinx) -> list[tuple[str, dict[str, Any], str]]:
 
 def _finish(app: Sphinx, exception: Exception | None) -> None:
     """Merge styles and scripts, name their versions in all pages, and hold each page against its policy."""
-    if exception is not None or app.builder.format != "html" or not hasattr(app, "page_assets"):
+    if exception is not None or app.builder.format != "html":
         return
     site, static = Path(app.outdir), Path(app.outdir, "_static")
-    paths = [path for path in sorted(site.rglob("*.html")) if static not in path.parents]
-    pages = {path: path.read_text(encoding="utf-8") for path in paths}
-    sheets, scripts = app.page_assets
-    _merge_scripts(app, static, scripts)
-    texts = [*pages.values(), *(path.read_text(encoding="utf-8") for path in static.glob("*.js"))]
-    _merge_sheets(app, static, sheets, {icon for text in texts for icon in re.findall(r"\bfa-[a-z0-9-]+", text)})
+    if hasattr(app, "page_assets"):  # Some page was written.
+        _merge(app, site, static)
     for name in MERGED:
         if name.endswith("/"):
             shutil.rmtree(static / name, ignore_errors=True)
         else:
             (static / name).unlink(missing_ok=True)
+
+
+def _merge(app: Sphinx, site: Path, static: Path) -> None:
+    paths = [path for path in sorted(site.rglob("*.html")) if static not in path.parents]
+    pages = {path: path.read_text(encoding="utf-8") for path in paths}
+    sheets, scripts = app.page_assets  # type: ignore[attr-defined]
+    _merge_scripts(app, static, scripts)
+    texts = [*pages.values(), *(path.read_text(encoding="utf-8") for path in static.glob("*.js"))]
+    _merge_sheets(app, static, sheets, {icon for text in texts for icon in re.findall(r"\bfa-[a-z0-9-]+", text)})
     versions = {name: hashlib.sha256((static / name).read_bytes()).hexdigest()[:8] for name in (SHEET, *SCRIPTS)}
     link = re.compile(rf'_static/({"|".join(map(re.escape, versions))})(?:\?v=\w*)?"')
     for path, text in pages.items():
