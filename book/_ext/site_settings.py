@@ -72,9 +72,9 @@ def address(root: Path) -> str:
     if given:
         return given
     known = repository(root)
-    if known is None or urlsplit(known[0]).hostname != "github.com":
+    if known is None or urlsplit(known.address).hostname != "github.com":
         return ""
-    owner, name = urlsplit(known[0]).path.strip("/").split("/")
+    owner, name = urlsplit(known.address).path.strip("/").split("/")
     host = f"{owner.lower()}.github.io"
     return f"https://{host}/" if name.lower() == host else f"https://{host}/{name}/"
 

@@ -161,7 +161,7 @@ def _print(app: Sphinx, exception: Exception | None) -> None:
         ],
     }
     html = app.builder.templates.render("whole_book.html", context)
-    digest = hashlib.sha256(html.encode())
+    digest = hashlib.sha256(html.encode() + Path(__file__).read_bytes())
     for style in styles:
         digest.update((site / style).read_bytes())
     kept = store / f"{digest.hexdigest()[:16]}.pdf"

@@ -37,6 +37,7 @@ def test_figures_become_interactive(visit):
 
 def test_the_live_demo_answers(visit):
     page = visit("book/live_demo.html")
+    page.locator(".live-demo[data-live]").wait_for()
     slider = page.get_by_role("slider", name="Activity of the sparse feature")
     drawn = page.locator(".live-demo .bars").inner_html()
     slider.focus()

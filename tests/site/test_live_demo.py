@@ -589,6 +589,7 @@ def linked(chromium, open_page, address):
     with chromium.new_page(viewport=WIDE) as page:
         page.clock.install()
         visit = open_page(page, f"{address}/{FULL}")
+        come_alive(page)
 
         def linked(fragment):
             page.evaluate("fragment => { location.hash = fragment; }", fragment)
