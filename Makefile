@@ -16,10 +16,6 @@ ifneq ($(shell git log -1 --format=%ct 2>/dev/null),)
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 endif
 
-# Without what checks international addresses: nothing here has any, and its import takes a third of a small build.
-JUPYTER_BOOK := $(BIN)/python -P -c "import sys; sys.modules['rfc3987_syntax'] = None; \
-	from jupyter_book.cli.main import main; main(prog_name='jupyter-book')"
-
 .PHONY: book pdf serve test pytest audit bench chromium links lint lock clean
 .NOTPARALLEL:
 
@@ -27,7 +23,7 @@ JUPYTER_BOOK := $(BIN)/python -P -c "import sys; sys.modules['rfc3987_syntax'] =
 book: .venv/book.installed node_modules/.book.installed _build/.contents
 	@[ -e _build/.went-through ] || rm -rf _build/.doctrees
 	@rm -f _build/.went-through
-	$(JUPYTER_BOOK) build . -W -n --keep-going
+	$(BIN)/jupyter-book build . -W -n --keep-going
 	@touch _build/.went-through
 	@echo
 	@echo "The book is in _build/html. Open _build/html/index.html, or run 'make serve'."
@@ -81,7 +77,7 @@ lint: .venv/test.installed
 lock: .venv/test.installed
 	$(call compile,test,tests/requirements.txt) --upgrade
 	$(call compile,book,book/requirements.txt) --constraint tests/requirements.txt
-	$(call compile,reader,requirements.txt) --constraint tests/requirements.txt
+	$(call compile,reader,requirements.txt) --upgrade --constraint tests/requirements.txt
 	$(BIN)/npm update
 
 compile = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \

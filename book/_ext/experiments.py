@@ -147,6 +147,7 @@ class Experiments:
         self.workers = ThreadPoolExecutor(os.cpu_count())
         self.clients: list[Any] = []
         self.runs: dict[tuple[Path, str], Future[Any]] = {}
+        self.spans: list[tuple[float, float]] = []
 
     def start(self, notebook: Any, path: Path) -> tuple[list[Path], Future[Any]]:
         """Start the run of a chapter, once; return the files it depends on, and what will be its notebook."""
@@ -169,11 +170,13 @@ class Experiments:
         self.clients.append(client)
         started = time.perf_counter()
         client.execute(cwd=str(path.parent))
+        ended = time.perf_counter()
+        self.spans.append((started, ended))
         notebook.cells = _code_cells(notebook)
         notebook.metadata["run"] = {
             # What has changed meanwhile may have been run before or after.
             "key": key if key == key_of(notebook, files) else None,
-            "seconds": time.perf_counter() - started,
+            "seconds": ended - started,
             "experiment_seconds": experiment_seconds(notebook.cells),
         }
         for cell in notebook.cells:
@@ -222,6 +225,10 @@ class Experiments:
             logger.info("experiments of %s: %.1f s (%.1f s with kernel and imports)", name, seconds, all_seconds)
         totals = [sum(column) for column in zip(*times.values(), strict=True)] or [0.0, 0.0]
         logger.info("experiments of all chapters: %.1f s (%.1f s with kernels and imports)", *totals)
+        if self.spans:  # Side by side, each takes longer than alone.
+            firsts, lasts = zip(*self.spans, strict=True)
+            together = max(lasts) - min(firsts)
+            logger.info("experiments run in this build: %d, side by side in %.1f s", len(firsts), together)
         for folder in set(self.folder.parent.glob("*")) - {self.folder}:
             shutil.rmtree(folder)
         for kept in self.folder.rglob("*.ipynb"):

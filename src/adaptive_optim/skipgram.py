@@ -157,7 +157,7 @@ class SkipGram:
 
     def loss(self, words: Array, others: Array, batch: Batch) -> Array:
         """Return the loss of each pair, in nats, ``(..., batch)``."""
-        scores = self._scores(words[..., batch.words, :], others[..., batch.others, :], batch)
+        scores = self._scores(words.take(batch.words, axis=-2), others.take(batch.others, axis=-2), batch)
         return np.logaddexp(0, scores).sum(axis=-1) - scores[..., 0]  # type: ignore[no-any-return]
 
     def gradient(self, words: Array, others: Array, batch: Batch) -> tuple[Array, Array]:
@@ -182,7 +182,7 @@ class SkipGram:
         ndarray, ndarray
             ``(..., batch, dim)`` for ``batch.words`` and ``(..., batch, 1 + num_noise, dim)`` for ``batch.others``.
         """
-        looked_up, beside = words[..., batch.words, :], others[..., batch.others, :]
+        looked_up, beside = words.take(batch.words, axis=-2), others.take(batch.others, axis=-2)
         scores = self._scores(looked_up, beside, batch)
         error = np.exp(-np.logaddexp(0, -scores))
         error[..., 0] -= 1
@@ -298,8 +298,7 @@ def train(
     rate, diverged_at = np.full(words.shape[:-1], np.nan), np.full(runs, -1)
 
     def follow(done: RowStep, looked_up: Any) -> None:
-        steps = np.linalg.norm(done.rate * done.direction, axis=-1)
-        lengths = np.linalg.norm(done.direction, axis=-1)
+        steps, lengths = _lengths(done.rate * done.direction), _lengths(done.direction)
         is_used = np.zeros(len(start), bool)
         is_used[looked_up] = True
         used = is_used[done.rows]
@@ -358,6 +357,11 @@ def _steps_measured(checkpoints: Sequence[int], num_steps: int) -> list[int]:
     if measured != sorted(set(measured)) or measured[0] < 1 or measured[-1] != num_steps:
         raise ValueError(f"checkpoints={checkpoints!r}: must be whole numbers, rising, from 1 to {num_steps}")
     return measured
+
+
+def _lengths(vectors: Array) -> Array:
+    # Several times faster than np.linalg.norm.
+    return np.sqrt(np.einsum("...d,...d->...", vectors, vectors))  # type: ignore[no-any-return]
 
 
 def _is_moderate(grad: Array, runs: tuple[int, ...]) -> Any:

@@ -9,15 +9,17 @@ from dataclasses import dataclass, fields, replace
 from functools import lru_cache, partial
 from math import prod
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike
 
 from adaptive_optim.descent import check_optimizer, descend, is_sound, progress, whole_number
 from adaptive_optim.optimizers import Array, Optimizer
 from adaptive_optim.problems import ProblemStack, SparseRegression, batch_gradient
+
+if TYPE_CHECKING:
+    import xarray as xr  # It takes as long to import as all else here, and many do not need it.
 
 COORDINATES = ("dense", "sparse")
 MEASURES = (
@@ -233,6 +235,8 @@ def tune(
 
     if operator.index(most_widenings) < 0:
         raise ValueError(f"most_widenings={most_widenings!r}: must be a whole number of at least 0")
+
+    import xarray as xr
 
     def runs(some: Array) -> xr.Dataset:
         column = some.reshape(-1, *(1,) * len(problems.axes))
@@ -502,6 +506,8 @@ def _computed(
 def _labelled(
     results: Mapping[str, Array], settings: Mapping[str, _Setting], problems: ProblemStack, tally: _Tally
 ) -> xr.Dataset:
+    import xarray as xr
+
     several = next(iter(settings.values())).num_settings
     runs: dict[str, Any] = {"optimizer": list(settings), "setting": range(several), **problems.axes}
     shape = tuple(map(len, runs.values()))

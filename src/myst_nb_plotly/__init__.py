@@ -134,7 +134,12 @@ def _figures(env: BuildEnvironment) -> dict[str, Figure]:
 
 
 def _pictures(app: Sphinx) -> Pictures:
-    return Pictures(Path(app.outdir).parent / ".plotly-pictures", _full_bundle(), STATIC / SCRIPT)
+    return _pictures_below(Path(app.outdir).parent)
+
+
+@cache  # for the digest of a large bundle
+def _pictures_below(folder: Path) -> Pictures:
+    return Pictures(folder / ".plotly-pictures", _full_bundle(), STATIC / SCRIPT)
 
 
 def pictures_of(app: Sphinx, page: str) -> list[Path]:

@@ -13,8 +13,8 @@ from audit_report import Cell
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-# What is pinned for the tests has all that builds the book, and all that a reader installs.
-PINNED = ROOT / "tests" / "requirements.txt"
+# What is pinned for the tests has all that builds the book, but not JupyterLab's part of what a reader installs.
+PINNED = [ROOT / "tests" / "requirements.txt", ROOT / "requirements.txt"]
 Finding = tuple[str, bool]  # what it is, and whether a newer version repairs it
 
 
@@ -56,8 +56,8 @@ def ask(judge_answer: Callable[[dict[str, Any]], Cell], *command: str) -> Cell:
 
 def check() -> dict[str, Cell]:
     """Return what is known of the pinned packages of Python and of Node."""
-    audit = ["pip-audit", "--disable-pip", "--no-deps", "--progress-spinner", "off", "--format", "json", "-r"]
+    audit = ["pip-audit", "--disable-pip", "--no-deps", "--progress-spinner", "off", "--format", "json"]
     return {
-        "pip-audit": ask(judge_python, *audit, str(PINNED)),
+        "pip-audit": ask(judge_python, *audit, *(f"--requirement={path}" for path in PINNED)),
         "npm audit": ask(judge_node, "npm", "audit", "--json"),
     }

@@ -44,7 +44,7 @@ def timed(title: str, folder: Path, known: set[str]) -> None:
     for (phase, start), end in zip(phases.items(), [*phases.values(), ended][1:], strict=True):
         print(f"  {end - start:6.1f} s  {phase}")
     for line in lines:
-        if line.startswith("experiments of ") and line not in known:
+        if line.startswith("experiments ") and line not in known:
             known.add(line)
             print(f"  {line.rstrip()}")
 
