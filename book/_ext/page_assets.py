@@ -26,6 +26,13 @@ SHEET = "site.css"
 SCRIPTS = ["site.js", "scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js"]
 # Merged, these are of no more use. Half a megabyte of fontawesome.js never was: the icons come from a font.
 MERGED = ["styles/", "vendor/", "katex/", "scripts/sphinx-book-theme.js", "scripts/fontawesome.js"]
+# The theme measures every box that may scroll while the page loads, and so lays out all that is out of sight. Here
+# scroll_areas.js does it, for each box when it comes near.
+MEASURING = (
+    'document.querySelectorAll(["pre",".nboutput > .output_area",".cell_output > .output",'
+    '".jp-RenderedHTMLCommon",".pst-scrollable-table-container"].join(", "))'
+)
+NOT_MEASURING = "[/* scroll_areas.js */]"
 
 logger = logging.getLogger(__name__)
 
@@ -69,14 +76,23 @@ def violations(page: str) -> list[str]:
     return problems + [f"script in an attribute: {text}" for text in [*handlers, *links]]
 
 
-def without_icons(style: str, used: set[str]) -> str:
-    """Return a style sheet without the rules for icons that are not used: they are a third of the theme's."""
-    rule = re.compile(r'((?:\.fa-[a-z0-9-]+:before,?)+)\{content:"[^"]*"\}')
+def without_unused(style: str, words: set[str]) -> str:
+    """Return a style sheet without selectors that name a class which is no word of any page or script.
 
-    def keep(found: re.Match[str]) -> str:
-        return found[0] if used & set(re.findall(r"fa-[a-z0-9-]+", found[1])) else ""
+    Bootstrap puts names that begin with ``bs-`` together as it runs.
+    """
 
-    return rule.sub(keep, style)
+    def keep(selector: str) -> bool:
+        asked = re.sub(r":(?:not|is|where|has)\(.*\)", "", selector)
+        classes = re.findall(r"\.(-?[a-z_][\w-]*)", asked, re.IGNORECASE)
+        return "\\" in asked or all(name in words or name.startswith("bs-") for name in classes)
+
+    def rule(found: re.Match[str]) -> str:
+        selectors = [each for each in re.split(r",(?![^(]*\))", found[1]) if keep(each)]
+        return ",".join(selectors) + found[2] if selectors else ""
+
+    without_comments = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
+    return re.sub(r"([^{};]+)(\{[^{}]*\})", rule, without_comments)
 
 
 def modern_fonts(style: str) -> str:
@@ -141,6 +157,7 @@ def _finish(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.format != "html":
         return
     site, static = Path(app.outdir), Path(app.outdir, "_static")
+    _measure_later(static / SCRIPTS[-1])
     if hasattr(app, "page_assets"):  # Some page was written.
         _merge(app, site, static)
     for name in MERGED:
@@ -150,13 +167,20 @@ def _finish(app: Sphinx, exception: Exception | None) -> None:
             (static / name).unlink(missing_ok=True)
 
 
+def _measure_later(script: Path) -> None:
+    text = script.read_text(encoding="utf-8")
+    if MEASURING not in text and NOT_MEASURING not in text:
+        raise ExtensionError(f"{script.name}: has no {MEASURING}, which is not to run; is the theme a new one?")
+    script.write_text(text.replace(MEASURING, NOT_MEASURING), encoding="utf-8")
+
+
 def _merge(app: Sphinx, site: Path, static: Path) -> None:
     paths = [path for path in sorted(site.rglob("*.html")) if static not in path.parents]
     pages = {path: path.read_text(encoding="utf-8") for path in paths}
     sheets, scripts = app.page_assets  # type: ignore[attr-defined]
     _merge_scripts(app, static, scripts)
-    texts = [*pages.values(), *(path.read_text(encoding="utf-8") for path in static.glob("*.js"))]
-    _merge_sheets(app, static, sheets, {icon for text in texts for icon in re.findall(r"\bfa-[a-z0-9-]+", text)})
+    texts = [*pages.values(), *(path.read_text(encoding="utf-8") for path in static.rglob("*.js"))]
+    _merge_sheets(app, static, sheets, {word for text in texts for word in re.findall(r"[\w-]+", text)})
     versions = {name: hashlib.sha256((static / name).read_bytes()).hexdigest()[:8] for name in (SHEET, *SCRIPTS)}
     link = re.compile(rf'_static/({"|".join(map(re.escape, versions))})(?:\?v=\w*)?"')
     for path, text in pages.items():
@@ -176,9 +200,9 @@ def _merge_scripts(app: Sphinx, static: Path, scripts: list[str]) -> None:
     (static / SCRIPTS[0]).write_text(_esbuild(app, "--loader=js", input=merged), encoding="utf-8")
 
 
-def _merge_sheets(app: Sphinx, static: Path, sheets: list[str], icons: set[str]) -> None:
+def _merge_sheets(app: Sphinx, static: Path, sheets: list[str], words: set[str]) -> None:
     styles = {
-        static / sheet: modern_fonts(without_icons((static / sheet).read_text(encoding="utf-8"), icons))
+        static / sheet: modern_fonts(without_unused((static / sheet).read_text(encoding="utf-8"), words))
         for sheet in sheets
     }
     characters = {

@@ -7,6 +7,7 @@ from io import BytesIO
 import pytest
 from fontTools.ttLib import TTFont
 from playwright.sync_api import expect
+from sphinx.errors import ExtensionError
 
 CHAPTER = "book/adagrad.html"
 
@@ -21,12 +22,34 @@ def style(site):
     return (site / "_static" / "site.css").read_text(encoding="utf-8")
 
 
-def test_icons_that_no_page_uses_leave_the_style_and_all_else_stays(page_assets):
-    style = (
-        'a{b:c}.fa-sun:before{content:"1"}.fa-old:before,.fa-new:before{content:"2"}.fa-x:before{content:"3"}d{}'
-    )
-    kept = 'a{b:c}.fa-sun:before{content:"1"}.fa-old:before,.fa-new:before{content:"2"}d{}'
-    assert page_assets.without_icons(style, {"fa-sun", "fa-new", "fa-solid"}) == kept
+@pytest.mark.parametrize(
+    ("style", "kept"),
+    [
+        ("a{b:c}.used{d:e}.unused{f:g}", "a{b:c}.used{d:e}"),
+        (".used:before,.unused:before{g:h}", ".used:before{g:h}"),
+        ("p .used.unused>b{c:d}", ""),
+        ("@media (min-width:1.5px){.unused{a:b}.used{c:d}}", "@media (min-width:1.5px){.used{c:d}}"),
+        ("a:not(.unused){b:c}a:is(.used,.unused) b{c:d}", "a:not(.unused){b:c}a:is(.used,.unused) b{c:d}"),
+        (".bs-tooltip-auto{a:b}", ".bs-tooltip-auto{a:b}"),
+        (".un\\:used{a:b}", ".un\\:used{a:b}"),
+        ("@font-face{src:url(a.unused)}", "@font-face{src:url(a.unused)}"),
+        ("@keyframes unused{0%{a:b}1.5%{c:d}}", "@keyframes unused{0%{a:b}1.5%{c:d}}"),
+        ('/* .used{} */.used{a:b;content:".x"}', '.used{a:b;content:".x"}'),
+    ],
+)
+def test_classes_that_no_page_uses_leave_the_style_and_all_else_stays(page_assets, style, kept):
+    assert page_assets.without_unused(style, {"used", "a", "p"}) == kept
+
+
+def test_a_theme_that_measures_in_another_way_is_told(page_assets, tmp_path):
+    script = tmp_path / "theme.js"
+    script.write_text(f"before({page_assets.MEASURING}.forEach(f))", encoding="utf-8")
+    for _ in range(2):
+        page_assets._measure_later(script)
+        assert script.read_text(encoding="utf-8") == f"before({page_assets.NOT_MEASURING}.forEach(f))"
+    script.write_text("before(after)", encoding="utf-8")
+    with pytest.raises(ExtensionError, match=r"theme\.js: has no document\.querySelectorAll"):
+        page_assets._measure_later(script)
 
 
 def test_only_modern_fonts_are_asked_for(page_assets):
