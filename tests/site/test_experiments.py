@@ -127,9 +127,11 @@ def test_modules_do_nothing_but_define_when_they_are_imported(root, package):
     paths = sorted((root / "src" / package).glob("*.py"))
     assert paths
     for path in paths:
-        for statement in ast.parse(path.read_text(encoding="utf-8").replace("if TYPE_CHECKING:", "def types():")).body:
-            text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-            assert text or isinstance(statement, defines), f"{path}:{statement.lineno}"
+        # Imports for the type checker alone do not run.
+        text = path.read_text(encoding="utf-8").replace("if TYPE_CHECKING:", "def types():")
+        for statement in ast.parse(text).body:
+            is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+            assert is_text or isinstance(statement, defines), f"{path}:{statement.lineno}"
 
 
 @pytest.fixture
