@@ -27,7 +27,7 @@ SCRIPTS = ["site.js", "scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js"]
 # Merged, these are of no more use. Half a megabyte of fontawesome.js never was: the icons come from a font.
 MERGED = ["styles/", "vendor/", "katex/", "scripts/sphinx-book-theme.js", "scripts/fontawesome.js"]
 # The theme measures every box that may scroll while the page loads, and so lays out all that is out of sight. Here
-# scroll_areas.js does it, for each box when it comes near.
+# scroll_areas.js does it, when a box comes near or there is nothing else to do.
 MEASURING = (
     'document.querySelectorAll(["pre",".nboutput > .output_area",".cell_output > .output",'
     '".jp-RenderedHTMLCommon",".pst-scrollable-table-container"].join(", "))'
@@ -91,8 +91,10 @@ def without_unused(style: str, words: set[str]) -> str:
         selectors = [each for each in re.split(r",(?![^(]*\))", found[1]) if keep(each)]
         return ",".join(selectors) + found[2] if selectors else ""
 
-    without_comments = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
-    return re.sub(r"([^{};]+)(\{[^{}]*\})", rule, without_comments)
+    # Comments that name a licence stay.
+    parts = re.split(r"(/\*!.*?\*/)", re.sub(r"/\*[^!].*?\*/", "", style, flags=re.DOTALL), flags=re.DOTALL)
+    rules = [re.sub(r"([^{};]+)(\{[^{}]*\})", rule, part) for part in parts[::2]]
+    return "".join(text for pair in zip(rules, [*parts[1::2], ""], strict=True) for text in pair)
 
 
 def modern_fonts(style: str) -> str:

@@ -35,6 +35,7 @@ def style(site):
         ("@font-face{src:url(a.unused)}", "@font-face{src:url(a.unused)}"),
         ("@keyframes unused{0%{a:b}1.5%{c:d}}", "@keyframes unused{0%{a:b}1.5%{c:d}}"),
         ('/* .used{} */.used{a:b;content:".x"}', '.used{a:b;content:".x"}'),
+        ("/*! by x.org */.used{a:b}/*! y */.unused{c:d}", "/*! by x.org */.used{a:b}/*! y */"),
     ],
 )
 def test_classes_that_no_page_uses_leave_the_style_and_all_else_stays(page_assets, style, kept):
@@ -134,3 +135,24 @@ def test_the_search_page_awaits_a_word(chromium, address):
     with chromium.new_page() as page:
         page.goto(f"{address}/search.html")
         expect(page.locator(".bd-search-container input")).to_be_focused()
+
+
+def test_the_licences_of_what_is_merged_stay(style):
+    assert "Font Awesome Free" in style
+    assert "Bootstrap" in style
+
+
+def test_the_keyboard_reaches_what_scrolls_also_where_nobody_has_been(chromium, address):
+    with chromium.new_page(viewport={"width": 1280, "height": 900}) as page:
+        page.goto(f"{address}/{CHAPTER}")
+        for width, least in ((1280, 0), (390, 10)):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_function(
+                """least => {
+                    const boxes = [...document.querySelectorAll("main pre")];
+                    const stops = boxes.filter(box => box.getAttribute("tabindex") === "0");
+                    const wide = boxes.filter(box => box.scrollWidth > box.clientWidth);
+                    return wide.length >= least && boxes.every(box => wide.includes(box) === stops.includes(box));
+                }""",
+                arg=least,
+            )
