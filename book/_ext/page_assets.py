@@ -26,8 +26,8 @@ SHEET = "site.css"
 SCRIPTS = ["site.js", "scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js"]
 # Merged, these are of no more use. Half a megabyte of fontawesome.js never was: the icons come from a font.
 MERGED = ["styles/", "vendor/", "katex/", "scripts/sphinx-book-theme.js", "scripts/fontawesome.js"]
-# The theme measures every box that may scroll while the page loads, and so lays out all that is out of sight. Here
-# scroll_areas.js does it, when a box comes near or there is nothing else to do.
+# The theme measures every box that may scroll while the page loads, and so has all of it laid out once more. Here
+# scroll_areas.js does it, when the size of a box has changed.
 MEASURING = (
     'document.querySelectorAll(["pre",".nboutput > .output_area",".cell_output > .output",'
     '".jp-RenderedHTMLCommon",".pst-scrollable-table-container"].join(", "))'
@@ -173,7 +173,9 @@ def _measure_later(script: Path) -> None:
     text = script.read_text(encoding="utf-8")
     if MEASURING not in text and NOT_MEASURING not in text:
         raise ExtensionError(f"{script.name}: has no {MEASURING}, which is not to run; is the theme a new one?")
-    script.write_text(text.replace(MEASURING, NOT_MEASURING), encoding="utf-8")
+    # Its source map is that of another script now.
+    text = re.sub(r"//# sourceMappingURL=.*", "", text.replace(MEASURING, NOT_MEASURING))
+    script.write_text(text, encoding="utf-8")
 
 
 def _merge(app: Sphinx, site: Path, static: Path) -> None:

@@ -7,8 +7,6 @@
     ".cell_output > .output": "Output",
   };
 
-  const updates = [];
-
   function follow(area, resized, attributes) {
     const update = () => {
       const scrolls = area.scrollWidth > area.clientWidth;
@@ -19,7 +17,6 @@
     };
     const observer = new ResizeObserver(update);
     for (const element of resized) observer.observe(element);
-    updates.push(update);
   }
 
   for (const [areas, kind] of Object.entries(KINDS)) {
@@ -30,20 +27,4 @@
     });
   }
   for (const code of document.querySelectorAll("main pre")) follow(code, [code]);
-
-  // What is far away has not been laid out, and tells of no size. The Tab key gets there all the same, so these are
-  // measured a few at a time, whenever the browser has nothing else to do.
-  const whenIdle = window.requestIdleCallback ?? ((act) => setTimeout(() => act({ timeRemaining: () => 0 })));
-  let left = 0;
-  function measure(deadline) {
-    do updates[--left]?.();
-    while (left > 0 && deadline.timeRemaining() > 5);
-    if (left > 0) whenIdle(measure);
-  }
-  function measureAll() {
-    if (left <= 0) whenIdle(measure);
-    left = updates.length;
-  }
-  window.addEventListener("load", measureAll);
-  window.addEventListener("resize", measureAll);
 })();

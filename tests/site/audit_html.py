@@ -19,6 +19,9 @@ KNOWN = {
         "It is: a page has one h1, before all other headings. The theme puts it into article and section, which "
         "the checker takes for levels, and browsers and screen readers do not."
     ),
+    "A “link” element with a “blocking” attribute must": (
+        "The standard allows it with rel=expect, too, since 2024 (HTML, 4.2.4, The link element)."
+    ),
 }
 
 

@@ -127,10 +127,7 @@ def test_figures_fill_their_box_and_no_more_when_the_window_changes(visit):
 
 def test_the_page_is_not_wider_than_a_phone(visit):
     resize(visit.page, 390)
-    # As if all of it were near: what is not has the place that it had.
-    near = visit.page.add_style_tag(content="* { content-visibility: visible !important; }")
     width, outside = visit.page.evaluate(OUTSIDE)
-    near.evaluate("style => style.remove()")
     resize(visit.page, 1280)
     assert width <= 390, outside
     assert not outside
