@@ -17,7 +17,7 @@ CUT_OFF = """() => [...document.querySelectorAll(".bd-article, .bd-article *")]
     .map(element => `${element.tagName}.${element.className} ${element.textContent.slice(0, 40)}`)"""
 
 
-@pytest.fixture(params=["adagrad", "key_takeaways", "live_demo", "api"])
+@pytest.fixture(params=["adagrad", "key_takeaways", "live_demo", "api_optimizers"])
 def printed(request, chromium, open_page, address):
     """Return a chapter as it is printed from a dark screen."""
     with chromium.new_context(viewport=PAPER, color_scheme="dark") as context:
