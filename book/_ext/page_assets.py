@@ -115,6 +115,20 @@ def subset(font: bytes, characters: set[int]) -> bytes:
     return result.getvalue()
 
 
+def formulas(page: str) -> dict[str, set[int]]:
+    """Return the characters of a page's formulas, by the font that most of them are in."""
+    letters: dict[str, set[int]] = {"KaTeX_Main-Regular": set(), "KaTeX_Math-Italic": set()}
+    leaf = r'<span class="(?:m(?:ord|op|bin|rel|open|close|punct|inner)|vlist-s)\b([^"]*)"[^>]*>([^<]+)<'
+    for classes, text in re.findall(leaf, page):
+        font = "KaTeX_Math-Italic" if "mathnormal" in classes else "KaTeX_Main-Regular"
+        letters[font].update(map(ord, html.unescape(text)))
+    return letters
+
+
+def _inline(font: Path, characters: set[int]) -> str:
+    return f"url(data:font/woff2;base64,{base64.b64encode(subset(font.read_bytes(), characters)).decode()})"
+
+
 def _collect(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """Take from a page the styles and scripts that all pages share, and note them."""
     if app.builder.format != "html":
@@ -184,7 +198,8 @@ def _merge(app: Sphinx, site: Path, static: Path) -> None:
     sheets, scripts = app.page_assets  # type: ignore[attr-defined]
     _merge_scripts(app, static, scripts)
     texts = [*pages.values(), *(path.read_text(encoding="utf-8") for path in static.rglob("*.js"))]
-    _merge_sheets(app, static, sheets, {word for text in texts for word in re.findall(r"[\w-]+", text)})
+    words = {word for text in texts for word in re.findall(r"[\w-]+", text)}
+    _merge_sheets(app, static, sheets, words, formulas("".join(pages.values())))
     versions = {name: hashlib.sha256((static / name).read_bytes()).hexdigest()[:8] for name in (SHEET, *SCRIPTS)}
     link = re.compile(rf'_static/({"|".join(map(re.escape, versions))})(?:\?v=\w*)?"')
     for path, text in pages.items():
@@ -204,7 +219,9 @@ def _merge_scripts(app: Sphinx, static: Path, scripts: list[str]) -> None:
     (static / SCRIPTS[0]).write_text(_esbuild(app, "--loader=js", input=merged), encoding="utf-8")
 
 
-def _merge_sheets(app: Sphinx, static: Path, sheets: list[str], words: set[str]) -> None:
+def _merge_sheets(
+    app: Sphinx, static: Path, sheets: list[str], words: set[str], letters: dict[str, set[int]]
+) -> None:
     styles = {
         static / sheet: modern_fonts(without_unused((static / sheet).read_text(encoding="utf-8"), words))
         for sheet in sheets
@@ -214,12 +231,23 @@ def _merge_sheets(app: Sphinx, static: Path, sheets: list[str], words: set[str])
     }
 
     # With so few icons, their fonts are small enough to come with the style: nothing moves when they arrive.
-    def inline(found: re.Match[str]) -> str:
-        font = subset((static / "vendor/fontawesome/webfonts" / found[1]).read_bytes(), characters)
-        return f"url(data:font/woff2;base64,{base64.b64encode(font).decode()})"
+    def icons(found: re.Match[str]) -> str:
+        return _inline(static / "vendor/fontawesome/webfonts" / found[1], characters)
 
+    # So are the two fonts that nearly all of a formula is set in. For any other letter there is the whole font.
+    def few_letters(found: re.Match[str]) -> str:
+        used = letters[found[1]]
+        if not used:
+            return found[0]
+        where = ",".join(f"U+{code:X}" for code in sorted(used))
+        font = _inline(static / "katex/fonts" / f"{found[1]}.woff2", used)
+        return found[0] + re.sub(r"src:[^}]*", f"src:{font};unicode-range:{where}", found[0])
+
+    names = "|".join(letters)
     for path, style in styles.items():
-        path.write_text(re.sub(r"url\([^)]*/webfonts/([\w-]+\.woff2)\)", inline, style), encoding="utf-8")
+        style = re.sub(r"url\([^)]*/webfonts/([\w-]+\.woff2)\)", icons, style)
+        style = re.sub(rf"@font-face\{{[^}}]*/({names})\.woff2[^}}]*\}}", few_letters, style)
+        path.write_text(style, encoding="utf-8")
     imports = "".join(f'@import "./{sheet}";\n' for sheet in sheets)
     shutil.rmtree(static / "site", ignore_errors=True)
     _esbuild(

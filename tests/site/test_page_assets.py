@@ -158,3 +158,32 @@ def test_the_keyboard_reaches_code_that_scrolls_and_stops_at_no_other(chromium, 
                 }""",
                 arg=least,
             )
+
+
+def test_formulas_have_the_characters_of_their_font(page_assets):
+    page = (
+        '<span class="mord mathnormal">θ</span><span class="mrel">&lt;</span><span class="vlist-s">\u200b</span>'
+        '<span class="mord mathnormal" style="margin-right:0.1em">G</span><span class="n">other</span>'
+    )
+    letters = page_assets.formulas(page)
+    assert letters == {
+        "KaTeX_Main-Regular": {ord("<"), 0x200B},
+        "KaTeX_Math-Italic": {ord("θ"), ord("G")},
+    }
+
+
+def test_formulas_are_set_in_letters_that_come_with_the_style(chromium, address):
+    with chromium.new_page() as page:
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{address}/book/notation.html")
+        loaded = "[...document.fonts].filter(font => font.status === 'loaded').map(font => font.family)"
+        page.wait_for_function(f"['KaTeX_Main', 'KaTeX_Math'].every(font => {loaded}.includes(font))")
+        assert [url for url in asked if "KaTeX" in url] == []
+
+
+def test_a_letter_that_no_page_has_comes_from_the_whole_font(chromium, address):
+    with chromium.new_page() as page:
+        page.goto(f"{address}/book/notation.html")
+        with page.expect_request("**/KaTeX_Math-Italic-*.woff2"):
+            page.evaluate("document.querySelector('.katex .mathnormal').textContent = 'ψ'")
