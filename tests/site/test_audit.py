@@ -270,9 +270,21 @@ def test_the_median_of_three_loads_is_judged_and_the_third_is_made_where_it_coun
     ("name", "good", "bad"),
     [("mobile", 95, 94), ("desktop", 99, 98), ("blocking", 100, 100.5), ("shift", 0, 0.001)],
 )
-def test_a_number_is_judged_by_its_limit(name, good, bad):
+def test_a_number_is_judged_by_its_limit(name, good, bad, monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
     assert audit_lighthouse.judge(good, name, "").state == "good"
     assert audit_lighthouse.judge(bad, name, "first paint 5 s").problems[0].endswith("first paint 5 s")
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "state"),
+    [("mobile", 94, "unknown"), ("blocking", 100.5, "unknown"), ("shift", 0.001, "bad"), ("mobile", 95, "good")],
+)
+def test_a_machine_that_others_use_tells_of_a_slow_page_and_finds_no_fault(name, number, state, monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    cell = audit_lighthouse.judge(number, name, "")
+    assert cell.state == state
+    assert ("wanted at" in cell.shown) == (state == "unknown")
 
 
 def test_a_score_that_is_not_full_says_what_failed():
