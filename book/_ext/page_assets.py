@@ -222,10 +222,8 @@ def _merge_scripts(app: Sphinx, static: Path, scripts: list[str]) -> None:
 def _merge_sheets(
     app: Sphinx, static: Path, sheets: list[str], words: set[str], letters: dict[str, set[int]]
 ) -> None:
-    styles = {
-        static / sheet: modern_fonts(without_unused((static / sheet).read_text(encoding="utf-8"), words))
-        for sheet in sheets
-    }
+    originals = {static / sheet: (static / sheet).read_text(encoding="utf-8") for sheet in sheets}
+    styles = {path: modern_fonts(without_unused(text, words)) for path, text in originals.items()}
     characters = {
         int(code, 16) for style in styles.values() for code in re.findall(r"\\([ef][0-9a-f]{3})\b", style)
     }
@@ -261,6 +259,9 @@ def _merge_sheets(
         input=imports,
         cwd=static,
     )
+    # Who made one of them compares it with its own, and has pages written again if it is another.
+    for path, text in originals.items():
+        path.write_text(text, encoding="utf-8")
 
 
 def _esbuild(app: Sphinx, *arguments: str, **settings: Any) -> str:

@@ -187,3 +187,9 @@ def test_a_letter_that_no_page_has_comes_from_the_whole_font(chromium, address):
         page.goto(f"{address}/book/notation.html")
         with page.expect_request("**/KaTeX_Math-Italic-*.woff2"):
             page.evaluate("document.querySelector('.katex .mathnormal').textContent = 'ψ'")
+
+
+def test_a_style_that_is_merged_stays_what_its_maker_compares_it_with(site, root):
+    for name in ("myst-nb-plotly.css", "book.css"):
+        (source,) = [*root.glob(f"src/*/static/{name}"), *root.glob(f"book/_static/{name}")]
+        assert (site / "_static" / name).read_bytes() == source.read_bytes(), name
