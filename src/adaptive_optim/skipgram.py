@@ -17,6 +17,7 @@ from adaptive_optim.text import BANDS, Corpus
 NOISE_POWER = 0.75
 """The noise draws a word with a probability proportional to its count to this power, as word2vec does."""
 
+NUMBERS_AT_ONCE = 2**16
 NOISE_PLACES = 2**20
 NOISE_SEED = 987_654_321
 """Seed of the noise words that losses are measured with: the same for every run."""
@@ -343,8 +344,17 @@ def _update_all(optimizer: Optimizer, table: Array, state: Any, rows: Any, grads
     touched, total = sum_by_row(rows, grads)
     grad = np.zeros_like(table)
     grad[..., touched, :] = total
-    state, rate, direction, table[...] = take_step(optimizer, state, table, grad)
-    return RowStep(state, np.arange(table.shape[-2]), rate, direction)
+    per_row = {name: values for name, values in state._asdict().items() if np.ndim(values) >= 2}
+    rate, direction = np.empty_like(table), np.empty_like(table)
+    # A few rows at a time: what a step makes on its way stays in the processor's cache.
+    many = max(1, NUMBERS_AT_ONCE * table.shape[-2] // table.size)
+    for first in range(0, table.shape[-2], many):
+        some = (..., slice(first, first + many), slice(None))
+        own = state._replace(**{name: values[some] for name, values in per_row.items()})
+        new, rate[some], direction[some], table[some] = take_step(optimizer, own, table[some], grad[some])
+        for name, values in per_row.items():
+            values[some] = getattr(new, name)
+    return RowStep(new._replace(**per_row), np.arange(table.shape[-2]), rate, direction)
 
 
 def _steps_measured(checkpoints: Sequence[int], num_steps: int) -> list[int]:
