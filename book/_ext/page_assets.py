@@ -8,7 +8,9 @@ import html
 import re
 import shutil
 import subprocess
+import sys
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -232,14 +234,16 @@ def _merge_sheets(
     def icons(found: re.Match[str]) -> str:
         return _inline(static / "vendor/fontawesome/webfonts" / found[1], characters)
 
-    # So are the two fonts that nearly all of a formula is set in. For any other letter there is the whole font.
+    # So are the two fonts that nearly all of a formula is set in. The whole font has all other letters.
     def few_letters(found: re.Match[str]) -> str:
-        used = letters[found[1]]
+        used = sorted(letters[found[1]])
         if not used:
             return found[0]
-        where = ",".join(f"U+{code:X}" for code in sorted(used))
-        font = _inline(static / "katex/fonts" / f"{found[1]}.woff2", used)
-        return found[0] + re.sub(r"src:[^}]*", f"src:{font};unicode-range:{where}", found[0])
+        font = _inline(static / "katex/fonts" / f"{found[1]}.woff2", set(used))
+        few = re.sub(r"src:[^}]*", f"src:{font};unicode-range:{','.join(f'U+{code:X}' for code in used)}", found[0])
+        between = pairwise([-1, *used, sys.maxunicode + 1])
+        others = ",".join(f"U+{last + 1:X}-{code - 1:X}" for last, code in between if code - last > 1)
+        return found[0].replace("}", f";unicode-range:{others}}}") + few
 
     names = "|".join(letters)
     for path, style in styles.items():
