@@ -54,7 +54,7 @@ def test_who_may_go_anywhere_finds_all_sections_laid_out(page, address, act):
 def test_who_comes_to_a_section_or_comes_back_finds_it_in_its_place(page, address):
     page.goto(f"{address}/{CHAPTER}")
     last = page.locator(SECTIONS).last.get_attribute("id")
-    page.goto(f"{address}/index.html")
+    page.goto(f"{address}/book/index.html")
     page.goto(f"{address}/{CHAPTER}#{last}")
     assert all(page.evaluate(LAID_OUT))
     place = page.locator(f"#{last}").evaluate("section => Math.round(section.getBoundingClientRect().top)")
