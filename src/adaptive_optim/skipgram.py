@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from adaptive_optim.descent import check_optimizer, progress, take_step, whole_number
 from adaptive_optim.optimizers import Array, Optimizer
-from adaptive_optim.sparse import RowStep, for_rows_of, sum_by_row, update_rows
+from adaptive_optim.sparse import arrays_by_row, for_rows_of, step_rows, sum_by_row
 from adaptive_optim.text import BANDS, Corpus
 
 NOISE_POWER = 0.75
@@ -21,6 +21,12 @@ NUMBERS_AT_ONCE = 2**16
 NOISE_PLACES = 2**20
 NOISE_SEED = 987_654_321
 """Seed of the noise words that losses are measured with: the same for every run."""
+
+
+Moves = Iterator[tuple[Any, Any, Any]]
+"""Some rows, their rates and directions; then more rows."""
+Stepper = Callable[[Any, Array], Moves]
+"""Takes one step with a table, given rows that were looked up and the gradient of each look-up."""
 
 
 class Batch(NamedTuple):
@@ -127,7 +133,8 @@ class SkipGram:
         # Looked up instead of searched for: words stand in it as often as they are to be drawn.
         places = (np.arange(NOISE_PLACES) + 0.5) / NOISE_PLACES
         drawn = np.minimum(noise.cumsum().searchsorted(places), len(noise) - 1)
-        object.__setattr__(self, "_noise", drawn)
+        # In few bytes: what is looked up at random should be near.
+        object.__setattr__(self, "_noise", drawn.astype(np.min_scalar_type(len(noise))))
 
     def start(self, seed: int) -> tuple[Array, Array]:
         """Return the tables before training, ``(rows, dim)``, float32: words of length about 1, neighbours zero."""
@@ -158,8 +165,8 @@ class SkipGram:
 
     def loss(self, words: Array, others: Array, batch: Batch) -> Array:
         """Return the loss of each pair, in nats, ``(..., batch)``."""
-        scores = self._scores(words.take(batch.words, axis=-2), others.take(batch.others, axis=-2), batch)
-        return np.logaddexp(0, scores).sum(axis=-1) - scores[..., 0]  # type: ignore[no-any-return]
+        looked_up, beside = words.take(batch.words, axis=-2), others.take(batch.others, axis=-2)
+        return _loss_of(self._scores(looked_up, beside, batch))
 
     def gradient(self, words: Array, others: Array, batch: Batch) -> tuple[Array, Array]:
         r"""Return the gradient of the mean loss with respect to every look-up.
@@ -185,10 +192,12 @@ class SkipGram:
         """
         looked_up, beside = words.take(batch.words, axis=-2), others.take(batch.others, axis=-2)
         scores = self._scores(looked_up, beside, batch)
-        error = np.exp(-np.logaddexp(0, -scores))
+        # The logistic function, many times faster than by way of exp, and never too large.
+        error = 0.5 + 0.5 * np.tanh(0.5 * scores)
         error[..., 0] -= 1
         error /= len(batch.words)
-        return np.einsum("...bc,...bcd->...bd", error, beside), error[..., None] * looked_up[..., None, :]
+        of_words = np.einsum("...bc,...bcd->...bd", error, beside)
+        return of_words, np.einsum("...bc,...bd->...bcd", error, looked_up)
 
     def gains(self, words: Array, others: Array, part: str) -> Array:
         """Return by how much the loss of a part of the text is lower than without a look at the word.
@@ -206,12 +215,11 @@ class SkipGram:
             ``(..., 4)``, in nats a pair: for words in the head, the middle and the tail of the counts, and for all.
         """
         pairs, band = self.part(part), self.corpus.bands()
-        nothing = np.zeros((len(band), self.dim), np.float32)
         total, count = np.zeros((*words.shape[:-2], len(BANDS))), np.zeros(len(BANDS))
         # A few at a time: what they look up is many times larger than the tables.
         for first in range(0, len(pairs.words), 2048):
             some = Batch(*(ids[first : first + 2048] for ids in pairs))
-            gain = self.loss(nothing, nothing, some) - self.loss(words, others, some)
+            gain = _loss_of(self.offset[some.others]) - self.loss(words, others, some)
             for number in range(len(BANDS)):
                 here = band[some.words] == number
                 total[..., number] += gain[..., here].sum(axis=-1, dtype=float)
@@ -293,20 +301,11 @@ def train(
     start, nothing = model.start(seed)
     words, others = (np.broadcast_to(table, (*runs, *table.shape)).copy() for table in (start, nothing))
     optimizer = for_rows_of(words, optimizer)
-    states = [optimizer.init(words), optimizer.init(others)]
-    updates, gains = np.zeros(len(start), int), []
+    stepper = _all_rows if dense else _rows_looked_up
+    step_words, step_others = (stepper(optimizer, table) for table in (words, others))
+    is_used, updates, gains = np.zeros(len(start), bool), np.zeros(len(start), int), []
     path, idle_path = np.zeros(words.shape[:-1]), np.zeros(words.shape[:-1])
     rate, diverged_at = np.full(words.shape[:-1], np.nan), np.full(runs, -1)
-
-    def follow(done: RowStep, looked_up: Any) -> None:
-        steps, lengths = _lengths(done.rate * done.direction), _lengths(done.direction)
-        is_used = np.zeros(len(start), bool)
-        is_used[looked_up] = True
-        used = is_used[done.rows]
-        updates[is_used] += 1
-        path[..., done.rows] += steps
-        idle_path[..., done.rows] += np.where(used, 0, steps)
-        rate[..., done.rows] = np.where(used & (lengths > 0), steps / lengths, rate[..., done.rows])
 
     # Overflow is not an error here but a result, reported as divergence.
     with np.errstate(all="ignore"), progress(num_steps, "steps") as bar:
@@ -314,14 +313,19 @@ def train(
             grads = model.gradient(words, others, batch)
             lost = ~np.logical_and(*(_is_moderate(grad, runs) for grad in grads))
             diverged_at[lost & (diverged_at < 0)] = step
-            for number, (table, ids, grad) in enumerate(zip((words, others), batch, grads, strict=True)):
+            for grad in grads:
                 grad[lost] = 0
-                ids, grad = ids.reshape(-1), grad.reshape(*runs, -1, model.dim)
-                take = _update_all if dense else update_rows
-                done = take(optimizer, table, states[number], ids, grad)
-                states[number] = done.state
-                if table is words:
-                    follow(done, batch.words)
+            for _ in step_others(batch.others.reshape(-1), grads[1].reshape(*runs, -1, model.dim)):
+                pass
+            is_used[:] = False
+            is_used[batch.words] = True
+            updates += is_used
+            for rows, its_rate, direction in step_words(batch.words, grads[0]):
+                used, length = is_used[rows], _lengths(direction)
+                moved = _lengths(its_rate * direction)
+                path[..., rows] += moved
+                idle_path[..., rows] += np.where(used, 0, moved)
+                rate[..., rows] = np.where(used & (length > 0), moved / length, rate[..., rows])
             if step + 1 in measured:
                 found = model.gains(words, others, part)
                 lost = ~np.logical_and.reduce(
@@ -339,22 +343,36 @@ def train(
     return Training(words, others, start, np.stack(gains), updates, path, idle_path, rate, diverged_at[()])
 
 
-def _update_all(optimizer: Optimizer, table: Array, state: Any, rows: Any, grads: Array) -> RowStep:
-    """Take one step with every row, those that were not looked up with a gradient of zero."""
-    touched, total = sum_by_row(rows, grads)
-    grad = np.zeros_like(table)
-    grad[..., touched, :] = total
-    per_row = {name: values for name, values in state._asdict().items() if np.ndim(values) >= 2}
-    rate, direction = np.empty_like(table), np.empty_like(table)
+def _rows_looked_up(optimizer: Optimizer, table: Array) -> Stepper:
+    state = optimizer.init(table)
+    per_row = arrays_by_row(state, table)
+
+    def step(ids: Any, grads: Array) -> Moves:
+        nonlocal state
+        state, *moved = step_rows(optimizer, table, state, per_row, ids, grads)
+        yield tuple(moved)
+
+    return step
+
+
+def _all_rows(optimizer: Optimizer, table: Array) -> Stepper:
     # A few rows at a time: what a step makes on its way stays in the processor's cache.
-    many = max(1, NUMBERS_AT_ONCE * table.shape[-2] // table.size)
-    for first in range(0, table.shape[-2], many):
-        some = (..., slice(first, first + many), slice(None))
-        own = state._replace(**{name: values[some] for name, values in per_row.items()})
-        new, rate[some], direction[some], table[some] = take_step(optimizer, own, table[some], grad[some])
-        for name, values in per_row.items():
-            values[some] = getattr(new, name)
-    return RowStep(new._replace(**per_row), np.arange(table.shape[-2]), rate, direction)
+    num_rows = table.shape[-2]
+    many = max(1, NUMBERS_AT_ONCE * num_rows // table.size)
+    blocks = [slice(first, min(first + many, num_rows)) for first in range(0, num_rows, many)]
+    states = [optimizer.init(table[..., block, :]) for block in blocks]
+
+    def step(ids: Any, grads: Array) -> Moves:
+        touched, total = sum_by_row(ids, grads)
+        for number, block in enumerate(blocks):
+            here = slice(*touched.searchsorted((block.start, block.stop)))
+            some = table[..., block, :]
+            grad = np.zeros_like(some)
+            grad[..., touched[here] - block.start, :] = total[..., here, :]
+            states[number], rate, direction, some[...] = take_step(optimizer, states[number], some, grad)
+            yield block, rate, direction
+
+    return step
 
 
 def _steps_measured(checkpoints: Sequence[int], num_steps: int) -> list[int]:
@@ -367,6 +385,12 @@ def _steps_measured(checkpoints: Sequence[int], num_steps: int) -> list[int]:
     if measured != sorted(set(measured)) or measured[0] < 1 or measured[-1] != num_steps:
         raise ValueError(f"checkpoints={checkpoints!r}: must be whole numbers, rising, from 1 to {num_steps}")
     return measured
+
+
+def _loss_of(scores: Array) -> Array:
+    # log(1 + exp(score)), many times faster than np.logaddexp.
+    softplus = np.maximum(scores, 0) + np.log1p(np.exp(-np.abs(scores)))
+    return softplus.sum(axis=-1) - scores[..., 0]  # type: ignore[no-any-return]
 
 
 def _lengths(vectors: Array) -> Array:

@@ -107,18 +107,24 @@ def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike,
     _check_table(table)
     check_optimizer(optimizer)
     optimizer = for_rows_of(table, optimizer)
-    per_row = _per_row(state, table)
+    per_row = arrays_by_row(state, table)
     rows, grads = _look_ups(table, rows, grads)
 
     # Overflow is not an error here: it leaves infinite numbers, and the next gradient is refused.
     with np.errstate(all="ignore"):
-        grads = grads.astype(table.dtype, copy=False)
-        touched, grad = sum_by_row(rows, grads)
-        # What is not finite stays so in a sum, and there are fewer sums.
-        if not np.isfinite(grad).all():
-            _refuse(rows, grads)
-        own = state._replace(**{name: values.take(touched, axis=-2) for name, values in per_row.items()})
-        new, rate, direction, params = take_step(optimizer, own, table.take(touched, axis=-2), grad)
+        return step_rows(optimizer, table, state, per_row, rows, grads.astype(table.dtype, copy=False))
+
+
+def step_rows(
+    optimizer: Optimizer, table: Array, state: Any, per_row: dict[str, Array], rows: Any, grads: Array
+) -> RowStep:
+    """Do what :func:`update_rows` does, with arguments that are known to be good."""
+    touched, grad = sum_by_row(rows, grads)
+    # What is not finite stays so in a sum, and there are fewer sums.
+    if not np.isfinite(grad).all():
+        _refuse(rows, grads)
+    own = state._replace(**{name: values.take(touched, axis=-2) for name, values in per_row.items()})
+    new, rate, direction, params = take_step(optimizer, own, table.take(touched, axis=-2), grad)
     news = {name: getattr(new, name) for name in per_row}
     for name, values in news.items():
         if values.shape != getattr(own, name).shape:
@@ -166,7 +172,7 @@ def for_rows_of(table: Array, optimizer: AnyOptimizer) -> AnyOptimizer:
     return with_settings(optimizer, arrays, table.dtype, (*table.shape[:-2], 1, table.shape[-1]))
 
 
-def _per_row(state: Any, table: Array) -> dict[str, Array]:
+def arrays_by_row(state: Any, table: Array) -> dict[str, Array]:
     """Return the arrays of a state, which have an entry for each row."""
     if not isinstance(state, tuple) or not hasattr(state, "_fields"):
         raise ValueError(f"state={state!r}: must be what init(table) or the last step returned")
