@@ -24,8 +24,10 @@ from sphinx.util import logging
 # What the theme's own layout loads besides what it tells Sphinx of, in its order.
 THEME_SHEETS = ["styles/theme.css", "styles/pydata-sphinx-theme.css"]
 SHEET = "site.css"
-# The theme's two stay apart: a phone takes breath between two scripts, and not within one.
-SCRIPTS = ["site.js", "scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js"]
+# Not all in one: a phone takes breath between two scripts, and not within one.
+SCRIPTS = ["sphinx.js", "theme.js", "site.js", "scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js"]
+# What the second and the third begin with.
+CUTS = ["scripts/sphinx-book-theme.js", "togglebutton.js"]
 # Merged, these are of no more use. Half a megabyte of fontawesome.js never was: the icons come from a font.
 MERGED = ["styles/", "vendor/", "katex/", "scripts/sphinx-book-theme.js", "scripts/fontawesome.js"]
 # The theme measures every box that may scroll while the page loads, and so has all of it laid out once more. Here
@@ -213,12 +215,17 @@ def _merge(app: Sphinx, site: Path, static: Path) -> None:
 
 
 def _merge_scripts(app: Sphinx, static: Path, scripts: list[str]) -> None:
-    texts = [
-        script if script.startswith("\n") else (static / script).read_text(encoding="utf-8") for script in scripts
-    ]
-    # One of them being strict must not make all strict: with something before it, "use strict" is but a string.
-    merged = ";" + "\n;".join(re.sub(r"//# sourceMappingURL=.*", "", text) for text in texts)
-    (static / SCRIPTS[0]).write_text(_esbuild(app, "--loader=js", input=merged), encoding="utf-8")
+    if missing := [name for name in CUTS if name not in scripts]:
+        raise ExtensionError(f"no page loads {missing[0]}: is the theme a new one?")
+    cuts = [0, *map(scripts.index, CUTS), len(scripts)]
+    for name, (first, end) in zip(SCRIPTS, pairwise(cuts), strict=False):
+        texts = [
+            script if script.startswith("\n") else (static / script).read_text(encoding="utf-8")
+            for script in scripts[first:end]
+        ]
+        # One of them being strict must not make all strict: with something before it, "use strict" is but a string.
+        merged = ";" + "\n;".join(re.sub(r"//# sourceMappingURL=.*", "", text) for text in texts)
+        (static / name).write_text(_esbuild(app, "--loader=js", input=merged), encoding="utf-8")
 
 
 def _merge_sheets(

@@ -1,0 +1,55 @@
+"""Marks the blocks of a page that are below the fold: they wait to be laid out (layout.js)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+LINES_ABOVE_THE_FOLD = 36
+LETTERS_IN_A_LINE = 100
+"""Both as on a desktop. A phone shows less."""
+
+
+class WaitingBlocks(SphinxPostTransform):
+    """Give a class to all blocks that follow a screenful of others."""
+
+    default_priority = 950
+    formats = ("html",)
+
+    def run(self, **settings: Any) -> None:
+        """Go through the blocks from the top."""
+        above = 0.0
+        for block in _blocks(self.document):
+            if above > LINES_ABOVE_THE_FOLD and not isinstance(block, nodes.title):
+                block["classes"].append("waits")
+            above += _lines(block)
+
+
+def _blocks(parent: nodes.Element) -> Iterator[nodes.Element]:
+    """Yield titles, paragraphs, formulas, cells and the like, in order; of what documents an object, its parts."""
+    within = (nodes.section, addnodes.desc, addnodes.desc_content, addnodes.glossary, nodes.definition_list_item)
+    for node in parent.children:
+        if isinstance(node, within) or isinstance(parent, addnodes.glossary):
+            yield from _blocks(node)
+        elif isinstance(node, nodes.Element) and not isinstance(node, nodes.Invisible):
+            yield node
+
+
+def _lines(block: nodes.Element) -> float:
+    """Return about how many lines of text a block is high, rather too few than too many."""
+    if any(block.findall(nodes.figure)):
+        return 10
+    code = sum(code.astext().count("\n") + 1 for code in block.findall(nodes.literal_block))
+    text = len(block.astext()) // LETTERS_IN_A_LINE + 1
+    return max(0.75 * code, text) + (2 if isinstance(block, (nodes.title, nodes.Admonition, nodes.math_block)) else 0.5)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_post_transform(WaitingBlocks)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
