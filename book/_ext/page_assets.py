@@ -1,4 +1,4 @@
-"""What every page loads: one style sheet, three scripts, and the policy that keeps everything else away."""
+"""What every page loads: one style sheet, five scripts, and the policy that keeps everything else away."""
 
 from __future__ import annotations
 

@@ -44,9 +44,10 @@ def _lines(block: nodes.Element) -> float:
     """Return about how many lines of text a block is high, rather too few than too many."""
     if any(block.findall(nodes.figure)):
         return 10
-    code = sum(code.astext().count("\n") + 1 for code in block.findall(nodes.literal_block))
-    text = len(block.astext()) // LETTERS_IN_A_LINE + 1
-    return max(0.75 * code, text) + (2 if isinstance(block, (nodes.title, nodes.Admonition, nodes.math_block)) else 0.5)
+    code: int = sum(code.astext().count("\n") + 1 for code in block.findall(nodes.literal_block))
+    text: int = len(block.astext()) // LETTERS_IN_A_LINE + 1
+    has_room_around = isinstance(block, (nodes.title, nodes.Admonition, nodes.math_block))
+    return max(0.75 * code, text) + (2 if has_room_around else 0.5)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

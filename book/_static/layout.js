@@ -16,8 +16,9 @@
       const block = waiting.shift();
       block.classList.add("laid-out");
       block.getBoundingClientRect(); // now, so that its time counts
-      if (!(deadline?.timeRemaining() > 45)) return whenIdle(layOutSome);
+      if (!(deadline?.timeRemaining() > 45)) break;
     }
+    if (waiting.length) whenIdle(layOutSome);
   };
 
   // A link, the Tab key and paper may lead to any of them.

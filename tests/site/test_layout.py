@@ -1,18 +1,17 @@
-"""Sections that are out of sight wait to be laid out, and are there for whoever comes to one of them."""
+"""Blocks below the fold wait to be laid out, and are there for whoever comes to one of them."""
 
 import pytest
 
 CHAPTER = "book/adagrad.html"
-SECTIONS = ".bd-article > section > section"
-# The browser has something to do until release() is called.
+# The browser has something to do until release() is called, and then no time for more than one block.
 BUSY = """const waiting = [];
 window.requestIdleCallback = act => waiting.push(act);
-window.release = () => waiting.splice(0).forEach(act => act());
+window.release = () => waiting.splice(0).forEach(act => act({ timeRemaining: () => 0 }));
 window.isWaiting = () => waiting.length > 0;"""
-LAID_OUT = f"""() => [...document.querySelectorAll("{SECTIONS} > h2")]
-    .map(heading => heading.checkVisibility({{ contentVisibilityAuto: true }}))"""
-HEIGHTS = f"""() => [...document.querySelectorAll("{SECTIONS}")]
-    .map(section => Math.round(section.getBoundingClientRect().height))"""
+LAID_OUT = """() => [...document.querySelectorAll(".waits > :first-child")]
+    .map(part => part.checkVisibility({ contentVisibilityAuto: true }))"""
+HEIGHTS = """() => [...document.querySelectorAll(".bd-article section > *")]
+    .map(block => Math.round(block.getBoundingClientRect().height))"""
 
 
 @pytest.fixture
@@ -22,23 +21,36 @@ def page(chromium):
         yield page
 
 
-def test_what_is_out_of_sight_is_laid_out_section_by_section_when_there_is_nothing_else_to_do(page, address):
+def test_what_is_below_the_fold_is_laid_out_block_by_block_when_there_is_nothing_else_to_do(page, address):
     page.goto(f"{address}/{CHAPTER}")
     before = page.evaluate(LAID_OUT)
-    assert len(before) > 4
-    assert not any(before[-3:])
-    for number in range(1, len(before) + 1):
+    assert not any(before[-20:])
+    blocks = page.locator(".waits").count()
+    for number in range(1, blocks + 1):
         page.wait_for_function("isWaiting()")
         page.evaluate("release()")
-        page.wait_for_function(
-            f"number => document.querySelectorAll('{SECTIONS}.laid-out').length === number", arg=number
-        )
-        assert page.evaluate(LAID_OUT)[:number] == [True] * number
-    page.wait_for_function("document.documentElement.dataset.sections === undefined")
+        assert page.locator(".laid-out").count() == number
+    assert not page.evaluate("isWaiting()")
+    assert all(page.evaluate(LAID_OUT))
+
+
+def test_what_is_seen_at_first_does_not_wait(page, address):
+    for width, height in ((1280, 800), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        for name in ("adagrad", "adam", "glossary", "key_takeaways", "api_optimizers"):
+            page.goto(f"{address}/book/{name}.html")
+            assert page.locator(".waits").first.bounding_box()["y"] > height, name
+
+
+def test_a_block_that_comes_into_sight_does_not_wait(page, address):
+    page.goto(f"{address}/{CHAPTER}")
+    assert not page.evaluate(LAID_OUT)[-1]
+    page.locator(".waits").last.scroll_into_view_if_needed()
+    page.wait_for_function(f"() => ({LAID_OUT})().at(-1)")
 
 
 @pytest.mark.parametrize("act", ["Tab", "click", "paper"])
-def test_who_may_go_anywhere_finds_all_sections_laid_out(page, address, act):
+def test_who_may_go_anywhere_finds_all_blocks_laid_out(page, address, act):
     page.goto(f"{address}/{CHAPTER}")
     assert not page.evaluate(LAID_OUT)[-1]
     match act:
@@ -53,7 +65,7 @@ def test_who_may_go_anywhere_finds_all_sections_laid_out(page, address, act):
 
 def test_who_comes_to_a_section_or_comes_back_finds_it_in_its_place(page, address):
     page.goto(f"{address}/{CHAPTER}")
-    last = page.locator(SECTIONS).last.get_attribute("id")
+    last = page.locator(".bd-article > section > section").last.get_attribute("id")
     page.goto(f"{address}/book/index.html")
     page.goto(f"{address}/{CHAPTER}#{last}")
     assert all(page.evaluate(LAID_OUT))
@@ -64,8 +76,9 @@ def test_who_comes_to_a_section_or_comes_back_finds_it_in_its_place(page, addres
     assert all(page.evaluate(LAID_OUT))
 
 
-def test_a_section_is_as_high_as_if_it_had_not_waited(page, address):
-    page.goto(f"{address}/{CHAPTER}")
+@pytest.mark.parametrize("name", ["adagrad", "embeddings", "glossary", "api_optimizers"])
+def test_a_block_is_as_high_as_if_it_had_not_waited(page, address, name):
+    page.goto(f"{address}/book/{name}.html")
     page.mouse.click(5, 5)
     waited = page.evaluate(HEIGHTS)
     page.reload()
@@ -75,4 +88,4 @@ def test_a_section_is_as_high_as_if_it_had_not_waited(page, address):
 def test_without_scripts_nothing_waits(chromium, address):
     with chromium.new_page(java_script_enabled=False) as page:
         page.goto(f"{address}/{CHAPTER}")
-        assert page.locator("html[data-sections]").count() == 0
+        assert page.locator("html[data-layout]").count() == 0
