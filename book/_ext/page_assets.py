@@ -24,12 +24,12 @@ from sphinx.util import logging
 # What the theme's own layout loads besides what it tells Sphinx of, in its order.
 THEME_SHEETS = ["styles/theme.css", "styles/pydata-sphinx-theme.css"]
 SHEET = "site.css"
-# Not all in one: a phone takes breath between two scripts, and not within one.
+# Not all in one: a phone takes breath between two scripts, and not within one. The second has the theme's, the first
+# what comes before it, the third what comes after.
 SCRIPTS = ["sphinx.js", "theme.js", "site.js", "scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js"]
-# What the second and the third begin with.
-CUTS = ["scripts/sphinx-book-theme.js", "togglebutton.js"]
+THEME_SCRIPT = "scripts/sphinx-book-theme.js"
 # Merged, these are of no more use. Half a megabyte of fontawesome.js never was: the icons come from a font.
-MERGED = ["styles/", "vendor/", "katex/", "scripts/sphinx-book-theme.js", "scripts/fontawesome.js"]
+MERGED = ["styles/", "vendor/", "katex/", THEME_SCRIPT, "scripts/fontawesome.js"]
 # The theme measures every box that may scroll while the page loads, and so has all of it laid out once more. Here
 # scroll_areas.js does it, when the size of a box has changed.
 MEASURING = (
@@ -215,13 +215,13 @@ def _merge(app: Sphinx, site: Path, static: Path) -> None:
 
 
 def _merge_scripts(app: Sphinx, static: Path, scripts: list[str]) -> None:
-    if missing := [name for name in CUTS if name not in scripts]:
-        raise ExtensionError(f"no page loads {missing[0]}: is the theme a new one?")
-    cuts = [0, *map(scripts.index, CUTS), len(scripts)]
-    for name, (first, end) in zip(SCRIPTS, pairwise(cuts), strict=False):
+    if THEME_SCRIPT not in scripts:
+        raise ExtensionError(f"no page loads {THEME_SCRIPT}: is the theme a new one?")
+    place = scripts.index(THEME_SCRIPT)
+    parts = [scripts[:place], [THEME_SCRIPT], scripts[place + 1 :]]
+    for name, part in zip(SCRIPTS, parts, strict=False):
         texts = [
-            script if script.startswith("\n") else (static / script).read_text(encoding="utf-8")
-            for script in scripts[first:end]
+            script if script.startswith("\n") else (static / script).read_text(encoding="utf-8") for script in part
         ]
         # One of them being strict must not make all strict: with something before it, "use strict" is but a string.
         merged = ";" + "\n;".join(re.sub(r"//# sourceMappingURL=.*", "", text) for text in texts)
