@@ -24,8 +24,8 @@ from sphinx.util import logging
 # What the theme's own layout loads besides what it tells Sphinx of, in its order.
 THEME_SHEETS = ["styles/theme.css", "styles/pydata-sphinx-theme.css"]
 SHEET = "site.css"
-# Not all in one: a phone takes breath between two scripts, and not within one. The second has the theme's, the first
-# what comes before it, the third what comes after.
+# Not all in one: a phone takes breath between two scripts, and not within one. The second is the theme's, the first
+# has what comes before it, the third what comes after.
 SCRIPTS = ["sphinx.js", "theme.js", "site.js", "scripts/bootstrap.js", "scripts/pydata-sphinx-theme.js"]
 THEME_SCRIPT = "scripts/sphinx-book-theme.js"
 # Merged, these are of no more use. Half a megabyte of fontawesome.js never was: the icons come from a font.
