@@ -10,7 +10,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-LINES_ABOVE_THE_FOLD = 36
+LINES_ABOVE_THE_FOLD = 32
 LETTERS_IN_A_LINE = 100
 """Both as on a desktop. A phone shows less."""
 
@@ -46,8 +46,11 @@ def _lines(block: nodes.Element) -> float:
         return 10
     code: int = sum(code.astext().count("\n") + 1 for code in block.findall(nodes.literal_block))
     text: int = len(block.astext()) // LETTERS_IN_A_LINE + 1
-    has_room_around = isinstance(block, (nodes.title, nodes.Admonition, nodes.math_block))
-    return max(0.75 * code, text) + (2 if has_room_around else 0.5)
+    if isinstance(block, (nodes.title, nodes.Admonition, nodes.math_block)):
+        room = 2.0
+    else:
+        room = 0 if isinstance(block, nodes.term) else 0.5
+    return max(0.75 * code, text) + room
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

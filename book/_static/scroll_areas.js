@@ -8,14 +8,15 @@
   };
 
   function follow(area, resized, attributes) {
-    const update = () => {
-      const scrolls = area.scrollWidth > area.clientWidth;
+    const set = (scrolls) => {
       for (const [attribute, value] of Object.entries({ tabindex: "0", ...attributes })) {
         if (scrolls) area.setAttribute(attribute, value);
         else area.removeAttribute(attribute);
       }
     };
-    const observer = new ResizeObserver(update);
+    // What waits to be laid out (layout.js) has no size yet, and may be too wide.
+    if (area.closest(".waits")) set(true);
+    const observer = new ResizeObserver(() => set(area.scrollWidth > area.clientWidth));
     for (const element of resized) observer.observe(element);
   }
 
