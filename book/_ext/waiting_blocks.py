@@ -23,11 +23,16 @@ class WaitingBlocks(SphinxPostTransform):
 
     def run(self, **settings: Any) -> None:
         """Go through the blocks from the top."""
-        above = 0.0
+        above, waiting = 0.0, []
         for block in _blocks(self.document):
             if above > LINES_ABOVE_THE_FOLD and not isinstance(block, nodes.title):
-                block["classes"].append("waits")
+                waiting.append(block)
             above += _lines(block)
+        for block in waiting:
+            block["classes"].append("waits")
+        # Nothing is drawn before a browser has read that far (layout.html).
+        for block in waiting[:1]:
+            block["ids"].append("fold")
 
 
 def _blocks(parent: nodes.Element) -> Iterator[nodes.Element]:
