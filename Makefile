@@ -86,8 +86,8 @@ compile = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-vers
 clean:
 	rm -rf _build
 
-# Sphinx leaves the pages of removed chapters where they are.
-_build/.contents: _toc.yml
+# Sphinx leaves the pages of removed chapters where they are, and removed files of the site.
+_build/.contents: _toc.yml book/_static
 	rm -rf _build/html _build/.doctrees
 	@mkdir -p _build && touch $@
 

@@ -108,7 +108,7 @@ def modern_fonts(style: str) -> str:
 
 def subset(font: bytes, characters: set[int]) -> bytes:
     """Return a WOFF2 font with these characters alone."""
-    options = Options(flavor="woff2", layout_features=[], notdef_outline=True)
+    options = Options(flavor="woff2", layout_features=[], notdef_outline=True, hinting=False)
     loaded = TTFont(BytesIO(font), recalcTimestamp=False)
     subsetter = Subsetter(options)
     subsetter.populate(unicodes=characters)
@@ -119,12 +119,24 @@ def subset(font: bytes, characters: set[int]) -> bytes:
     return result.getvalue()
 
 
+# The fonts that most formulas are set in, with the classes of what is set in them; the first has all the rest.
+FORMULA_FONTS = {
+    "KaTeX_Main-Regular": "",
+    "KaTeX_Math-Italic": r"\bmathnormal\b",
+    "KaTeX_AMS-Regular": r"\b(?:amsrm|mathbb)\b",
+    "KaTeX_Size1-Regular": r"\bdelimsizing size1\b|\bsmall-op\b",
+    "KaTeX_Size2-Regular": r"\bdelimsizing size2\b|\blarge-op\b",
+}
+
+
 def formulas(page: str) -> dict[str, set[int]]:
     """Return the characters of a page's formulas, by the font that most of them are in."""
-    letters: dict[str, set[int]] = {"KaTeX_Main-Regular": set(), "KaTeX_Math-Italic": set()}
-    leaf = r'<span class="(?:m(?:ord|op|bin|rel|open|close|punct|inner)|vlist-s)\b([^"]*)"[^>]*>([^<]+)<'
+    letters: dict[str, set[int]] = {font: set() for font in FORMULA_FONTS}
+    main, *others = FORMULA_FONTS
+    kinds = "m(?:ord|op|bin|rel|open|close|punct|inner)|vlist-s|delimsizing"
+    leaf = rf'<span class="((?:{kinds})\b[^"]*)"[^>]*>([^<]+)<'
     for classes, text in re.findall(leaf, page):
-        font = "KaTeX_Math-Italic" if "mathnormal" in classes else "KaTeX_Main-Regular"
+        font = next((font for font in others if re.search(FORMULA_FONTS[font], classes)), main)
         letters[font].update(map(ord, html.unescape(text)))
     return letters
 
@@ -241,7 +253,7 @@ def _merge_sheets(
     def icons(found: re.Match[str]) -> str:
         return _inline(static / "vendor/fontawesome/webfonts" / found[1], characters)
 
-    # So are the two fonts that nearly all of a formula is set in. The whole font has all other letters.
+    # So are the fonts that nearly all of a formula is set in. The whole font has all other letters.
     def few_letters(found: re.Match[str]) -> str:
         used = sorted(letters[found[1]])
         if not used:

@@ -11,8 +11,8 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 LINES_ABOVE_THE_FOLD = 32
-LETTERS_IN_A_LINE = 100
-"""Both as on a desktop. A phone shows less."""
+LETTERS_IN_A_LINE = {"": 100, "on-phones": 44}
+"""On a desktop and, by the class of what waits there alone, on a phone."""
 
 
 class WaitingBlocks(SphinxPostTransform):
@@ -23,16 +23,18 @@ class WaitingBlocks(SphinxPostTransform):
 
     def run(self, **settings: Any) -> None:
         """Go through the blocks from the top."""
-        above, waiting = 0.0, []
-        for block in _blocks(self.document):
-            if above > LINES_ABOVE_THE_FOLD and not isinstance(block, nodes.title):
-                waiting.append(block)
-            above += _lines(block)
-        for block in waiting:
-            block["classes"].append("waits")
-        # Nothing is drawn before a browser has read that far (layout.html).
-        for block in waiting[:1]:
-            block["ids"].append("fold")
+        for where, letters in LETTERS_IN_A_LINE.items():
+            above, waiting = 0.0, []
+            for block in _blocks(self.document):
+                if above > LINES_ABOVE_THE_FOLD and not isinstance(block, nodes.title):
+                    waiting.append(block)
+                above += _lines(block, letters)
+            for block in waiting:
+                if "waits" not in block["classes"]:
+                    block["classes"] += ["waits", where] if where else ["waits"]
+            # Nothing is drawn before a browser has read that far (layout.html).
+            for block in waiting[:1]:
+                block["ids"].append("fold-of-phones" if where else "fold")
 
 
 def _blocks(parent: nodes.Element) -> Iterator[nodes.Element]:
@@ -45,12 +47,12 @@ def _blocks(parent: nodes.Element) -> Iterator[nodes.Element]:
             yield node
 
 
-def _lines(block: nodes.Element) -> float:
+def _lines(block: nodes.Element, letters: int) -> float:
     """Return about how many lines of text a block is high, rather too few than too many."""
     if any(block.findall(nodes.figure)):
         return 10
     code: int = sum(code.astext().count("\n") + 1 for code in block.findall(nodes.literal_block))
-    text: int = len(block.astext()) // LETTERS_IN_A_LINE + 1
+    text: int = len(block.astext()) // letters + 1
     if isinstance(block, (nodes.title, nodes.Admonition, nodes.math_block)):
         room = 2.0
     else:

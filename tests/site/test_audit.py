@@ -112,6 +112,12 @@ DEFECTS = {
         "@media (width < 400px) { p { color: #888; background: #777 } }</style>",
         "color-contrast (light, 390 px)",
     ),
+    "a pale button that shows on the way back up": (
+        "axe",
+        "<h1>",
+        f'<button id="pst-back-to-top" {PALE[:-1]}; display: none">Up</button><h1>',
+        "color-contrast (light, 390 px)",
+    ),
     "a picture without words": ("axe", "<h1>", '<img src="data:," ><h1>', "image-alt"),
     "no skip link": (
         "keyboard",

@@ -8,7 +8,7 @@ BUSY = """const waiting = [];
 window.requestIdleCallback = act => waiting.push(act);
 window.release = () => waiting.splice(0).forEach(act => act({ timeRemaining: () => 0 }));
 window.isWaiting = () => waiting.length > 0;"""
-LAID_OUT = """() => [...document.querySelectorAll(".waits > :first-child")]
+LAID_OUT = """() => [...document.querySelectorAll(".waits:not(.on-phones) > :first-child")]
     .map(part => part.checkVisibility({ contentVisibilityAuto: true }))"""
 HEIGHTS = """() => [...document.querySelectorAll(".bd-article section > *")]
     .map(block => Math.round(block.getBoundingClientRect().height))"""
@@ -23,8 +23,7 @@ def page(chromium):
 
 def test_what_is_below_the_fold_is_laid_out_block_by_block_when_there_is_nothing_else_to_do(page, address):
     page.goto(f"{address}/{CHAPTER}")
-    before = page.evaluate(LAID_OUT)
-    assert not any(before[-20:])
+    assert not any(page.evaluate(LAID_OUT))
     blocks = page.locator(".waits").count()
     for number in range(1, blocks + 1):
         page.wait_for_function("isWaiting()")
@@ -35,11 +34,52 @@ def test_what_is_below_the_fold_is_laid_out_block_by_block_when_there_is_nothing
 
 
 def test_what_is_seen_at_first_does_not_wait(page, address):
-    for width, height in ((1280, 800), (390, 844)):
+    wide, phone = ".waits:not(.on-phones)", ".waits"
+    for width, height, waiting in ((1280, 900, wide), (768, 900, wide), (390, 844, phone)):
         page.set_viewport_size({"width": width, "height": height})
         for name in ("adagrad", "adam", "glossary", "key_takeaways", "api_optimizers"):
             page.goto(f"{address}/book/{name}.html")
-            assert page.locator(".waits").first.bounding_box()["y"] > height, name
+            assert page.locator(waiting).first.bounding_box()["y"] > height, name
+
+
+def test_no_block_moves_another_that_is_in_sight_or_itself(page, address):
+    page.add_init_script("""window.shifts = [];
+        new PerformanceObserver(list => shifts.push(...list.getEntries().map(shift => shift.value)))
+            .observe({ type: "layout-shift", buffered: true });""")
+    for width, height in ((1280, 900), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto(f"{address}/book/adam.html")
+        while page.locator(".waits:not(.laid-out)").count():
+            page.wait_for_function("isWaiting()")
+            page.evaluate("release()")
+            page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        page.mouse.move(5, 5)
+        page.locator("html[data-layout=near]").wait_for()
+        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert page.evaluate("shifts") == []
+
+
+@pytest.mark.parametrize("act", ["scroll", "time"])
+def test_what_comes_into_sight_is_there_before_the_scripts_are(page, address, act):
+    page.route("**/*.js*", lambda route: route.abort())
+    page.add_init_script("window.setTimeout = (act, time) => { window.afterSeconds = { [time / 1000]: act }; };")
+    page.goto(f"{address}/{CHAPTER}")
+    assert not any(page.evaluate(LAID_OUT))
+    if act == "scroll":
+        page.evaluate("scrollBy(0, 1)")
+    else:
+        page.evaluate("afterSeconds[5]()")
+    page.locator("html[data-layout=near]").wait_for()
+    page.locator(".waits").last.scroll_into_view_if_needed()
+    page.wait_for_function(f"() => ({LAID_OUT})().at(-1)")
+
+
+def test_a_tall_window_shows_what_is_in_it_at_once(page, address):
+    page.set_viewport_size({"width": 1280, "height": 1600})
+    page.goto(f"{address}/{CHAPTER}")
+    assert page.locator(".waits:not(.on-phones)").first.bounding_box()["y"] < 1600
+    page.wait_for_function(f"() => ({LAID_OUT})()[0]")
+    assert not page.evaluate(LAID_OUT)[-1]
 
 
 def test_a_block_that_comes_into_sight_does_not_wait(page, address):

@@ -164,12 +164,30 @@ def test_formulas_have_the_characters_of_their_font(page_assets):
     page = (
         '<span class="mord mathnormal">θ</span><span class="mrel">&lt;</span><span class="vlist-s">\u200b</span>'
         '<span class="mord mathnormal" style="margin-right:0.1em">G</span><span class="n">other</span>'
+        '<span class="mord mathbb">E</span><span class="mop op-symbol large-op">∑</span>'
+        '<span class="mop op-symbol small-op">∏</span><span class="mopen"><span class="delimsizing size1">(</span>'
+        '<span class="delimsizing size2">)</span><span class="delimsizing size4">[</span></span>'
     )
     letters = page_assets.formulas(page)
     assert letters == {
-        "KaTeX_Main-Regular": {ord("<"), 0x200B},
+        "KaTeX_Main-Regular": {ord("<"), 0x200B, ord("[")},
         "KaTeX_Math-Italic": {ord("θ"), ord("G")},
+        "KaTeX_AMS-Regular": {ord("E")},
+        "KaTeX_Size1-Regular": {ord("∏"), ord("(")},
+        "KaTeX_Size2-Regular": {ord("∑"), ord(")")},
     }
+
+
+def test_no_chapter_asks_for_a_file_of_letters(chromium, address):
+    for name in ("adam", "embeddings", "rmsprop"):
+        with chromium.new_page() as page:
+            asked = []
+            page.on("request", lambda request, asked=asked: asked.append(request.url))
+            page.goto(f"{address}/book/{name}.html")
+            page.keyboard.press("Tab")
+            page.wait_for_function("() => document.fonts.status === 'loaded'")
+            assert page.locator(".katex-display").count() > 0
+            assert [url for url in asked if ".woff2" in url] == []
 
 
 def test_formulas_are_set_in_letters_that_come_with_the_style_and_none_moves(chromium, address):
