@@ -116,6 +116,11 @@ def test_who_comes_to_a_section_or_comes_back_finds_it_in_its_place(page, addres
     assert all(page.evaluate(LAID_OUT))
 
 
+def test_who_comes_to_a_text_from_a_search_finds_it_in_sight(page, address):
+    page.goto(f"{address}/{CHAPTER}#:~:text=Exercises")
+    assert all(page.evaluate(LAID_OUT))
+
+
 @pytest.mark.parametrize("name", ["adagrad", "embeddings", "glossary", "api_optimizers"])
 def test_a_block_is_as_high_as_if_it_had_not_waited(page, address, name):
     page.goto(f"{address}/book/{name}.html")
