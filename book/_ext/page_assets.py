@@ -44,8 +44,8 @@ logger = logging.getLogger(__name__)
 def policy(inline_scripts: list[str]) -> str:
     """Return a Content-Security-Policy that allows a page's own files and these inline scripts.
 
-    Formulas and figures carry style attributes, so styles may be inline. Fonts may be data, for the icons, and so
-    may pictures, for the theme's arrows and for Plotly, which draws maps of cells as such.
+    Formulas and figures carry style attributes, so styles may be inline. Fonts may be data, for icons and formulas.
+    So may pictures, for the theme's arrows and for Plotly, which draws maps of cells as such.
     """
     sources = {
         "default-src": "'self'",

@@ -1,8 +1,8 @@
 // What is below the fold is laid out a few blocks at a time, when the browser has nothing else to do: all of a long page at
-// once, and a phone answers to nothing for half a second. A block that comes into sight does not wait.
+// once, and a phone answers to nothing for half a second. Once the reader has done anything (layout.html), a block that
+// comes into sight does not wait.
 {
-  const isWaiting = document.documentElement.dataset.layout === "waiting";
-  const waiting = isWaiting ? [...document.querySelectorAll(".waits")] : [];
+  const waiting = "layout" in document.documentElement.dataset ? [...document.querySelectorAll(".waits")] : [];
 
   const layOutAll = () => {
     for (const block of waiting.splice(0)) block.classList.add("laid-out");

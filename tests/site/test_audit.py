@@ -115,7 +115,8 @@ DEFECTS = {
     "a pale button that shows on the way back up": (
         "axe",
         "<h1>",
-        f'<button id="pst-back-to-top" {PALE[:-1]}; display: none">Up</button><h1>',
+        f'<button id="pst-back-to-top" {PALE}>Up</button><script>addEventListener("resize", () => '
+        '{ document.getElementById("pst-back-to-top").style.display = "none" })</script><h1>',
         "color-contrast (light, 390 px)",
     ),
     "a picture without words": ("axe", "<h1>", '<img src="data:," ><h1>', "image-alt"),
