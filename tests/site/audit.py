@@ -71,8 +71,9 @@ def examine_pages(home: str, names: list[str]) -> Rows:
     rows: Rows = {name: {} for name in names}
     # Alone: what else runs would slow the pages down.
     with audit_lighthouse.Lighthouse() as lighthouse:
-        for name in tqdm([name for name in chapters() if name in rows], "Lighthouse", unit="page"):
-            rows[name] |= audit_lighthouse.check(lighthouse, f"{home}/{name}")
+        loaded = [name for name in chapters() if name in rows]
+        measured = audit_lighthouse.check(lighthouse, [f"{home}/{name}" for name in loaded])
+    rows |= zip(loaded, measured, strict=True)
     with ThreadPoolExecutor(2) as pool:
         works = {pool.submit(examine, home, name): name for name in names}
         for work in tqdm(as_completed(works), "in the browser", len(works), unit="page"):

@@ -7,19 +7,21 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import chromium
 from audit_report import Cell, Row
+from tqdm import tqdm
 
 PROGRAM = Path(__file__).with_name("lighthouse.mjs")
 ONCE = {"accessibility": "accessibility", "best-practices": "best practices", "seo": "SEO"}
 # Of the median of three loads. Performance is a score, blocking in ms; Lighthouse shows a shift with three digits.
 AT_LEAST = {"mobile": 95, "desktop": 99}
 AT_MOST = {"shift": 0, "blocking": 100}
+FORMS = ["mobile", "desktop"]
 COLUMNS = [*AT_LEAST, *AT_MOST, *ONCE.values()]
 # Told where a page is slow: seconds.
 TIMES = {
@@ -83,13 +85,16 @@ def is_good(name: str, number: float) -> bool:
     return number >= AT_LEAST[name] if name in AT_LEAST else number <= AT_MOST[name]
 
 
-def medians(load: Callable[[], dict[str, float]]) -> dict[str, float]:
-    """Return the median of three loads, or the worse of two where the third could change no verdict."""
-    first, second = load(), load()
-    if all(is_good(name, first[name]) == is_good(name, second[name]) for name in first):
-        return {name: (min if name in AT_LEAST else max)(first[name], second[name]) for name in first}
-    third = load()
-    return {name: statistics.median([first[name], second[name], third[name]]) for name in first}
+def medians(loads: list[dict[str, float]]) -> dict[str, float] | None:
+    """Return the median of three loads, or the worse of two where a third could change no verdict; None before."""
+    if len(loads) < 2:
+        return None
+    first, second, *third = loads
+    if third:
+        return {name: statistics.median(load[name] for load in loads) for name in first}
+    if any(is_good(name, first[name]) != is_good(name, second[name]) for name in first):
+        return None
+    return {name: (min if name in AT_LEAST else max)(first[name], second[name]) for name in first}
 
 
 def judge(number: float, name: str, told: str) -> Cell:
@@ -108,25 +113,37 @@ def judge_score(score: int, failures: list[str]) -> Cell:
     return Cell(str(score), [] if score == 100 else failures or ["no score"])
 
 
-def measure(lighthouse: Lighthouse, url: str, form: str) -> tuple[dict[str, float], list[Answer]]:
-    """Return the medians of a page's numbers, and the answers they come from; the first one has all scores."""
-    answers: list[Answer] = []
+@dataclass
+class Page:
+    """What Lighthouse says of a page."""
 
-    def load() -> dict[str, float]:
-        wanted = ONCE if form == "mobile" and not answers else ()
-        answers.append(lighthouse.load(url, form, *wanted))
-        return measured(form, answers[-1])
+    url: str
+    answers: dict[str, list[Answer]] = field(default_factory=lambda: {form: [] for form in FORMS})
+    error: str | None = None
 
-    return medians(load), answers
+    def numbers(self, form: str) -> dict[str, float] | None:
+        """Return the medians, or None if another load is wanted."""
+        return medians([measured(form, answer) for answer in self.answers[form]])
 
+    def load(self, lighthouse: Lighthouse, form: str) -> None:
+        """Load the page once more, if that is wanted; the first time, for all scores."""
+        if self.error is not None or self.numbers(form):
+            return
+        wanted = ONCE if form == "mobile" and not self.answers[form] else ()
+        try:
+            self.answers[form].append(lighthouse.load(self.url, form, *wanted))
+        except (LighthouseError, OSError) as error:
+            self.error = str(error)
 
-def check(lighthouse: Lighthouse, url: str) -> Row:
-    """Return the cells of a page."""
-    row: Row = {}
-    shifts: dict[str, float] = {}
-    try:
-        for form in ("mobile", "desktop"):
-            numbers, answers = measure(lighthouse, url, form)
+    def row(self) -> Row:
+        """Return the cells of the page, once it has been loaded as often as is wanted."""
+        row: Row = {}
+        shifts: dict[str, float] = {}
+        if self.error is not None:
+            return {"mobile": Cell("-", [self.error])}
+        for form, answers in self.answers.items():
+            numbers = self.numbers(form)
+            assert numbers is not None, f"{form}: too few loads"
             shifts[form] = numbers.pop("shift")
             told = ", ".join(
                 f"{label} {answers[-1]['numbers'][name] / 1000:.2f} s" for name, label in TIMES.items()
@@ -134,8 +151,19 @@ def check(lighthouse: Lighthouse, url: str) -> Row:
             row |= {name: judge(number, name, told) for name, number in numbers.items()}
             for name in answers[0]["scores"].keys() & ONCE:
                 row[ONCE[name]] = judge_score(answers[0]["scores"][name], answers[0]["failures"][name])
-    except (LighthouseError, OSError) as error:
-        return {"mobile": Cell("-", [str(error)])}
-    worst = max(shifts, key=lambda form: shifts[form])
-    row["shift"] = judge(shifts[worst], "shift", worst)
-    return {name: row[name] for name in COLUMNS}
+        worst = max(shifts, key=lambda form: shifts[form])
+        row["shift"] = judge(shifts[worst], "shift", worst)
+        return {name: row[name] for name in COLUMNS}
+
+
+def check(lighthouse: Lighthouse, urls: list[str]) -> list[Row]:
+    """Return the cells of each page.
+
+    All pages are loaded once, then all again: a machine that others use is slow for a while, and not for all loads
+    of a page.
+    """
+    pages = [Page(url) for url in urls]
+    works = [(page, form) for _ in range(3) for page in pages for form in FORMS]
+    for page, form in tqdm(works, "Lighthouse", unit="load"):
+        page.load(lighthouse, form)
+    return [page.row() for page in pages]

@@ -253,9 +253,27 @@ def test_without_java_no_page_is_valid(monkeypatch):
 # Numbers.
 
 
-def loads(*scores):
-    """Return how to load a page that scores this, load by load."""
-    return iter([{"mobile": mobile, "shift": 0, "blocking": blocking} for mobile, blocking in scores])
+class Loads:
+    """A Lighthouse that has these (performance, blocking) to say, page by page, and notes what it is asked."""
+
+    def __init__(self, **scores):
+        self.scores = {url: iter(said) for url, said in scores.items()}
+        self.asked = []
+
+    def load(self, url, form, *categories):
+        self.asked.append(f"{url} {form}")
+        if form == "desktop":
+            performance, blocking = 100, 0
+        elif (said := next(self.scores[url])) is None:
+            raise audit_lighthouse.LighthouseError("no answer")
+        else:
+            performance, blocking = said
+        return {
+            "scores": {"performance": performance} | dict.fromkeys(categories, 100),
+            "failures": dict.fromkeys(categories, ()),
+            "numbers": dict.fromkeys([*audit_lighthouse.TIMES, "cumulative-layout-shift"], 0)
+            | {"total-blocking-time": blocking},
+        }
 
 
 @pytest.mark.parametrize(
@@ -267,10 +285,29 @@ def loads(*scores):
         ([(96, 180), (98, 20), (90, 130)], (96, 130), 0),
     ],
 )
-def test_the_median_of_three_loads_is_judged_and_the_third_is_made_where_it_counts(scores, median, left):
-    made = loads(*scores)
-    assert audit_lighthouse.medians(partial(next, made)) == {"mobile": median[0], "shift": 0, "blocking": median[1]}
-    assert len(list(made)) == left
+def test_the_median_of_three_loads_is_judged_and_the_third_is_made_where_it_counts(
+    scores, median, left, monkeypatch
+):
+    monkeypatch.setenv("CI", "true")
+    lighthouse = Loads(a=scores)
+    (row,) = audit_lighthouse.check(lighthouse, ["a"])
+    shown = {name: row[name].shown.partition(",")[0] for name in ("mobile", "desktop", "blocking", "shift")}
+    assert shown == {"mobile": str(median[0]), "desktop": "100", "blocking": str(median[1]), "shift": "0"}
+    assert len(list(lighthouse.scores["a"])) == left
+
+
+def test_all_pages_are_loaded_before_one_is_loaded_again():
+    lighthouse = Loads(a=[(99, 20), (99, 20)], b=[(99, 120), (99, 20), (99, 20)])
+    rows = audit_lighthouse.check(lighthouse, ["a", "b"])
+    once = ["a mobile", "a desktop", "b mobile", "b desktop"]
+    assert lighthouse.asked == [*once, *once, "b mobile"]
+    assert [row["blocking"].shown for row in rows] == ["20", "20"]
+
+
+def test_a_page_that_lighthouse_cannot_load_is_told_and_the_others_are_measured():
+    bad, good = audit_lighthouse.check(Loads(a=[None], b=[(99, 20), (99, 20)]), ["a", "b"])
+    assert bad["mobile"].problems == ["no answer"]
+    assert good["mobile"].state == "good"
 
 
 @pytest.mark.parametrize(
@@ -302,7 +339,7 @@ def test_a_score_that_is_not_full_says_what_failed():
 
 def test_lighthouse_finds_a_good_page_good_and_a_pale_text_bad(serve):
     with audit_lighthouse.Lighthouse() as lighthouse:
-        row = audit_lighthouse.check(lighthouse, serve())
+        (row,) = audit_lighthouse.check(lighthouse, [serve()])
         pale = lighthouse.load(serve(GOOD.replace("<p>", f"<p {PALE}>")), "mobile", "accessibility")
     assert set(row) == {"mobile", "desktop", "blocking", "shift", "accessibility", "best practices", "SEO"}
     assert [row[name].problems for name in ("accessibility", "best practices", "SEO")] == [[], [], []]
