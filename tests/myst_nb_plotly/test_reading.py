@@ -520,7 +520,7 @@ def test_the_table_is_there_from_the_start_and_follows_the_slider(visit):
     assert table(page) == [["", "trace 0"], ["0", "1"], ["1", "1"]]
     page.get_by_role("slider").press("End")
     page.wait_for_function(
-        "document.querySelector('.plotly-numbers td + td, .plotly-numbers tbody td').textContent === '4'"
+        "() => document.querySelector('.plotly-numbers td + td, .plotly-numbers tbody td').textContent === '4'"
     )
     assert table(page) == [["", "trace 0"], ["0", "4"], ["1", "4"]]
 
@@ -606,7 +606,7 @@ def test_on_paper_is_every_figure_also_those_never_scrolled_to(visit, state):
             drawn(page, number)
     # They are loaded once the browser has nothing else to do.
     page.wait_for_function(
-        "[...document.querySelectorAll('.plotly-wide.plotly-light')].every(picture => picture.naturalWidth > 0)"
+        "() => [...document.querySelectorAll('.plotly-wide.plotly-light')].every(image => image.naturalWidth > 0)"
     )
     text = printed(page)
     assert [name for name in FAR if text.count(name) != 1] == []

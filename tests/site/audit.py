@@ -111,7 +111,8 @@ def main(*only: str) -> int:
     told = f"{len(rows)} pages: " + ("nothing is wrong." if good else "something is wrong.")
     audit_report.write(REPORT, {"Pages": rows, "The whole site": whole}, told)
     print(audit_report.table(rows, "page"), audit_report.table(whole, "the whole site"), sep="\n\n")
-    print(f"\n{told} What and where: {REPORT / 'index.html'}")
+    print("", *audit_report.faults(rows), *audit_report.faults(whole), sep="\n")
+    print(f"{told} What and where: {REPORT / 'index.html'}")
     return 0 if good else 1
 
 

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
 
+MOST_LETTERS = 300  # of a line in the log
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -59,6 +61,16 @@ def table(rows: Rows, first: str) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
+
+
+def faults(rows: Rows) -> list[str]:
+    """Return a line for each cell that is bad, with the first of its problems: a log is all that some can see."""
+    return [
+        f"{name}, {column}: {cell.problems[0]}"[:MOST_LETTERS]
+        for name, row in rows.items()
+        for column, cell in row.items()
+        if cell.state == "bad"
+    ]
 
 
 STYLE = """

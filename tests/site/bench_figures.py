@@ -91,7 +91,7 @@ CLOCK = """
 
 # The last thing our page loads by itself are the pictures for paper, when the browser is idle: on a busy machine
 # that is after the network has been.
-ALL_PICTURES = """[...document.querySelectorAll("img.plotly-wide.plotly-light")]
+ALL_PICTURES = """() => [...document.querySelectorAll("img.plotly-wide.plotly-light")]
     .every(image => image.complete && image.naturalWidth)"""
 
 # The reader scrolls to the first figure; ms until it is interactive.
@@ -356,7 +356,7 @@ def load_times(chromium: Browser, cdn: str, url: str, figure: str, network: dict
     with opened(chromium, cdn, network) as (page, _):
         page.add_init_script(CLOCK)
         page.goto(f"{url}#{figure}", wait_until="commit")
-        page.wait_for_function("benchAt.picture && benchAt.interactive")
+        page.wait_for_function("() => benchAt.picture && benchAt.interactive")
         return page.evaluate("[benchAt.picture, benchAt.interactive]")
 
 
@@ -398,7 +398,7 @@ def step_time(page: Page, act: Callable[[], None]) -> float:
     page.evaluate("bench.input = 0, bench.painted = []")
     act()
     page.wait_for_timeout(SETTLE)
-    page.wait_for_function("bench.painted.length")
+    page.wait_for_function("() => bench.painted.length")
     return page.evaluate("bench.painted.at(-1) - bench.input")
 
 

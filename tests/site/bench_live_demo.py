@@ -167,7 +167,7 @@ def usable(browser: Browser, url: str) -> float:
     with opened(browser) as (page, _):
         page.add_init_script(CLOCK)
         page.goto(url, wait_until="commit")
-        page.wait_for_function("window.benchUsable")
+        page.wait_for_function("() => window.benchUsable")
         return float(page.evaluate("benchUsable"))
 
 

@@ -362,6 +362,14 @@ def test_the_weight_is_what_is_sent_before_the_reader_acts(serve, chromium):
     assert heavy > light + 10
 
 
+def test_the_weight_waits_for_pictures_that_come_when_the_browser_is_idle(serve, chromium):
+    late = """const picture = document.querySelector("img");
+        picture.onload = () => fetch("page.html?again");
+        setTimeout(() => (picture.src = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>"), 1500);"""
+    page = GOOD.replace("<p>", '<img class="plotly-wide plotly-light" alt="A picture."><p>', 1)
+    assert audit_weight.check(chromium, serve(page, late)) > 1.5 * audit_weight.check(chromium, serve())
+
+
 # What is known of packages.
 
 PACKAGE = {"name": "numpy", "version": "1.0"}
@@ -416,6 +424,12 @@ def test_the_table_has_a_line_for_each_page_and_a_column_for_each_check():
         "a.html  0    151!  -",
         "b.html  2!   -     no?",
     ]
+
+
+def test_the_log_says_what_is_wrong_in_a_line_for_each_cell():
+    assert audit_report.faults(ROWS) == ["a.html, KB: 151 KB, wanted at most 150", "b.html, axe: region: <div>"]
+    (line,) = audit_report.faults({"a.html": {"axe": Cell("1", ["x" * 1000])}})
+    assert len(line) == 300
 
 
 def test_the_report_says_what_is_wrong_and_is_a_good_page_itself(chromium, tmp_path):

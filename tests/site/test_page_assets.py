@@ -125,7 +125,7 @@ def test_the_buttons_of_the_theme_do_what_they_say(chromium, address):
         page.locator("[data-does=print]").click()
         assert page.evaluate("window.printed") is True
         page.locator("[data-does=full-screen]").click()
-        page.wait_for_function("document.fullscreenElement !== null")
+        page.wait_for_function("() => document.fullscreenElement !== null")
         page.evaluate("document.exitFullscreen()")
         page.locator(".search-button__button:visible").first.click()
         expect(page.locator("#pst-search-dialog")).to_be_visible()
