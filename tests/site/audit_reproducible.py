@@ -26,10 +26,10 @@ def copy_sources(folder: Path) -> None:
         (folder / name).symlink_to(ROOT / name, target_is_directory=True)
 
 
-def build(folder: Path) -> subprocess.Popen[str]:
-    """Start ``make pdf`` in a copy, in a process group of its own."""
+def build(folder: Path, target: str = "pdf") -> subprocess.Popen[str]:
+    """Start ``make`` in a copy, in a process group of its own."""
     # The environment knows the packages of the book from here. It must not be renewed from there.
-    command = ["make", "pdf", "--old-file=.venv/book.installed", "--old-file=node_modules/.book.installed"]
+    command = ["make", target, "--old-file=.venv/book.installed", "--old-file=node_modules/.book.installed"]
     return subprocess.Popen(
         command,
         cwd=folder,

@@ -29,12 +29,12 @@ EDITS = {
 }
 
 
-def timed(title: str, folder: Path, known: set[str]) -> None:
+def timed(title: str, folder: Path, known: set[str], target: str = "book") -> None:
     """Build the site, and print how long it took, what of it, and what it says of experiments that is not known."""
     cpu_before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
     phases = {"start of programs": began}
-    process = build(folder)
+    process = build(folder, target)
     lines = []
     for line in process.stdout:
         lines.append(re.sub(r"\x1b\[[0-9;]*m", "", line))
@@ -66,6 +66,7 @@ def main() -> None:
             with (folder / path).open("a", encoding="utf-8") as file:
                 file.write(words)
             timed(f"after an edit of {path}", folder, known)
+        timed("with the whole book as one PDF", folder, known, "pdf")
 
 
 if __name__ == "__main__":
