@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import fontTools
-from fontTools.subset import Options, Subsetter
-from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
@@ -108,6 +106,9 @@ def modern_fonts(style: str) -> str:
 
 def subset(font: bytes, characters: set[int]) -> bytes:
     """Return a WOFF2 font with these characters alone."""
+    from fontTools.subset import Options, Subsetter  # They take as long to import as the edit of a text to read.
+    from fontTools.ttLib import TTFont
+
     options = Options(flavor="woff2", layout_features=[], notdef_outline=True, hinting=False)
     loaded = TTFont(BytesIO(font), recalcTimestamp=False)
     subsetter = Subsetter(options)
@@ -141,8 +142,31 @@ def formulas(page: str) -> dict[str, set[int]]:
     return letters
 
 
-def _inline(font: Path, characters: set[int]) -> str:
-    return f"url(data:font/woff2;base64,{base64.b64encode(subset(font.read_bytes(), characters)).decode()})"
+class Subsets:
+    """Fonts with the characters of this site, kept for the next build: most edits change none of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._wanted: set[Path] = set()
+
+    def inline(self, font: Path, characters: set[int]) -> str:
+        """Return a font with these characters alone as a style sheet names it."""
+        content = font.read_bytes()
+        made_of = f"{fontTools.version} {sorted(characters)}".encode() + content
+        kept = self.folder / f"{hashlib.sha256(made_of).hexdigest()[:16]}.woff2"
+        self._wanted.add(kept)
+        if not kept.is_file():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # All of it or nothing, also when the build is interrupted here.
+            unfinished = kept.with_suffix(".unfinished")
+            unfinished.write_bytes(subset(content, characters))
+            unfinished.replace(kept)
+        return f"url(data:font/woff2;base64,{base64.b64encode(kept.read_bytes()).decode()})"
+
+    def forget_others(self) -> None:
+        """Take away what was not asked for."""
+        for path in set(self.folder.glob("*")) - self._wanted:
+            path.unlink()
 
 
 def _collect(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -214,7 +238,7 @@ def _merge(app: Sphinx, site: Path, static: Path) -> None:
     sheets, scripts = app.page_assets  # type: ignore[attr-defined]
     _merge_scripts(app, static, scripts)
     texts = [*pages.values(), *(path.read_text(encoding="utf-8") for path in static.rglob("*.js"))]
-    words = {word for text in texts for word in re.findall(r"[\w-]+", text)}
+    words = set().union(*(re.findall(r"[a-zA-Z_-][\w-]*", text, re.ASCII) for text in texts))
     _merge_sheets(app, static, sheets, words, formulas("".join(pages.values())))
     versions = {name: hashlib.sha256((static / name).read_bytes()).hexdigest()[:8] for name in (SHEET, *SCRIPTS)}
     link = re.compile(rf'_static/({"|".join(map(re.escape, versions))})(?:\?v=\w*)?"')
@@ -243,6 +267,7 @@ def _merge_scripts(app: Sphinx, static: Path, scripts: list[str]) -> None:
 def _merge_sheets(
     app: Sphinx, static: Path, sheets: list[str], words: set[str], letters: dict[str, set[int]]
 ) -> None:
+    subsets = Subsets(Path(app.outdir).parent / ".font-subsets")
     originals = {static / sheet: (static / sheet).read_text(encoding="utf-8") for sheet in sheets}
     styles = {path: modern_fonts(without_unused(text, words)) for path, text in originals.items()}
     characters = {
@@ -251,14 +276,14 @@ def _merge_sheets(
 
     # With so few icons, their fonts are small enough to come with the style: nothing moves when they arrive.
     def icons(found: re.Match[str]) -> str:
-        return _inline(static / "vendor/fontawesome/webfonts" / found[1], characters)
+        return subsets.inline(static / "vendor/fontawesome/webfonts" / found[1], characters)
 
     # So are the fonts that nearly all of a formula is set in. The whole font has all other letters.
     def few_letters(found: re.Match[str]) -> str:
         used = sorted(letters[found[1]])
         if not used:
             return found[0]
-        font = _inline(static / "katex/fonts" / f"{found[1]}.woff2", set(used))
+        font = subsets.inline(static / "katex/fonts" / f"{found[1]}.woff2", set(used))
         few = re.sub(r"src:[^}]*", f"src:{font};unicode-range:{','.join(f'U+{code:X}' for code in used)}", found[0])
         between = pairwise([-1, *used, sys.maxunicode + 1])
         others = ",".join(f"U+{last + 1:X}-{code - 1:X}" for last, code in between if code - last > 1)
@@ -269,6 +294,7 @@ def _merge_sheets(
         style = re.sub(r"url\([^)]*/webfonts/([\w-]+\.woff2)\)", icons, style)
         style = re.sub(rf"@font-face\{{[^}}]*/({names})\.woff2[^}}]*\}}", few_letters, style)
         path.write_text(style, encoding="utf-8")
+    subsets.forget_others()
     imports = "".join(f'@import "./{sheet}";\n' for sheet in sheets)
     shutil.rmtree(static / "site", ignore_errors=True)
     _esbuild(

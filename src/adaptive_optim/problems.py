@@ -255,22 +255,24 @@ class SparseRegression(QuadraticLoss):
 
     def batch(self, step: int) -> Any:
         """Return the numbers of the samples in the batch of this step, ``(batch_size,)``."""
-        return self._sample(np.arange(step * self.batch_size, (step + 1) * self.batch_size))
+        return self._visited(step * self.batch_size, (step + 1) * self.batch_size)
 
     def order(self, epoch: int) -> tuple[int, int]:
         """Return stride and offset of an epoch: visit *i* is to sample ``(i * stride + offset) % num_samples``."""
         if epoch == 0:
             return 1, 0
         draw = np.random.default_rng([self.seed, epoch])
-        return int(draw.choice(self._strides)), int(draw.integers(self.num_samples))
+        return int(self._strides[draw.integers(len(self._strides))]), int(draw.integers(self.num_samples))
 
-    def _sample(self, visit: Any) -> Any:
-        """Return which sample each visit goes to, counting visits over all epochs."""
-        epoch, turn = np.divmod(visit, self.num_samples)
-        stride, offset = np.ones_like(visit), np.zeros_like(visit)
-        for each in np.unique(epoch):
-            stride[epoch == each], offset[epoch == each] = self.order(int(each))
-        return (turn * stride + offset) % self.num_samples
+    def _visited(self, first: int, last: int) -> Any:
+        """Return which samples some visits go to, counting visits over all epochs."""
+        visited = []
+        for epoch in range(first // self.num_samples, -(-last // self.num_samples)):
+            stride, offset = self.order(epoch)
+            begin = epoch * self.num_samples
+            turns = np.arange(max(first - begin, 0), min(last - begin, self.num_samples))
+            visited.append((turns * stride + offset) % self.num_samples)
+        return np.concatenate(visited)
 
     @cached_property
     def _strides(self) -> Any:
@@ -281,10 +283,10 @@ class SparseRegression(QuadraticLoss):
     def _blocks(self) -> dict[int, tuple[Array, Array]]:
         return {}
 
-    def _samples(self, steps: Any) -> Any:
+    def _samples(self, steps: range) -> Any:
         """Return the samples in the batch of each step, in their own order, ``(steps, batch_size)``."""
-        visits = steps[:, None] * self.batch_size + np.arange(self.batch_size)
-        return np.sort(self._sample(visits), axis=1)
+        visited = self._visited(steps.start * self.batch_size, steps.stop * self.batch_size)
+        return np.sort(visited.reshape(-1, self.batch_size), axis=1)
 
     @cached_property
     def _products(self) -> Array:
@@ -292,20 +294,20 @@ class SparseRegression(QuadraticLoss):
         (x1, x2), y = self.features.T, self.targets
         return np.stack([x1 * x1, x1 * x2, x2 * x2, x1 * y, x2 * y], axis=-1)
 
-    def _block(self, steps: Any) -> tuple[Array, Array]:
-        hessians, slopes = self._make_block(self._samples(steps))
-        return np.ascontiguousarray(np.moveaxis(hessians, -1, 0)), np.ascontiguousarray(slopes.T)
+    def _block(self, steps: range) -> tuple[Array, Array]:
+        hessians, slopes = _by_step(self._terms(self._samples(steps))[None])
+        return hessians[..., 0], slopes[..., 0]
 
-    def _make_block(self, samples: Any) -> tuple[Array, Array]:
+    def _terms(self, samples: Any) -> Array:
+        """Return the terms of the gradient of each batch, ``(steps, 5)``."""
         # The gradient of a batch is linear in the parameters. Written so, no sum over samples is left at each
         # step, and a run in a batch of runs has the same bits as that run alone. Samples are added one by one in
         # their own order, so that the same sums in another language have the same bits too.
         products = self._products.take(samples.T, axis=0)
-        terms = products[0]
+        terms: Array = products[0]
         for each in products[1:]:
             terms += each
-        terms = terms.T / self.batch_size
-        return terms[[[0, 1], [1, 2]]], terms[3:]
+        return terms / self.batch_size
 
 
 @dataclass(frozen=True)
@@ -410,16 +412,20 @@ class ProblemStack(QuadraticLoss):
     def _blocks(self) -> dict[int, tuple[Array, Array]]:
         return {}
 
-    def _block(self, steps: Any) -> tuple[Array, Array]:
+    def _block(self, steps: range) -> tuple[Array, Array]:
         samples: dict[int, Any] = {}  # Problems of a seed share them.
-        hessians = np.empty((len(steps), 2, 2, len(self.problems)))
-        slopes = np.empty((len(steps), 2, len(self.problems)))
-        for i, problem in enumerate(self.problems):
+        terms = np.empty((len(self.problems), len(steps), 5))
+        for own, problem in zip(terms, self.problems, strict=True):
             if problem.seed not in samples:
                 samples[problem.seed] = problem._samples(steps)
-            hessian, slope = problem._make_block(samples[problem.seed])
-            hessians[..., i], slopes[..., i] = np.moveaxis(hessian, -1, 0), slope.T
-        return hessians, slopes
+            own[:] = problem._terms(samples[problem.seed])
+        return _by_step(terms)
+
+
+def _by_step(terms: Array) -> tuple[Array, Array]:
+    """Return Hessians ``(steps, 2, 2, problems)`` and slopes ``(steps, 2, problems)``."""
+    terms = terms.transpose(1, 2, 0)
+    return np.ascontiguousarray(terms[:, [[0, 1], [1, 2]]]), np.ascontiguousarray(terms[:, 3:])
 
 
 STEPS_IN_A_BLOCK = 200
@@ -434,7 +440,7 @@ def _batch_terms(problem: SparseRegression | ProblemStack, step: int) -> tuple[A
     block, row = divmod(step, STEPS_IN_A_BLOCK)
     with _making_block:
         if block not in problem._blocks:
-            steps = np.arange(block * STEPS_IN_A_BLOCK, (block + 1) * STEPS_IN_A_BLOCK)
+            steps = range(block * STEPS_IN_A_BLOCK, (block + 1) * STEPS_IN_A_BLOCK)
             hessians, slopes = problem._block(steps)
             most = max(BLOCKS_KEPT, BYTES_KEPT // (hessians.nbytes + slopes.nbytes))
             while len(problem._blocks) >= most:

@@ -345,6 +345,7 @@ class _Recorder:
     def __init__(self, tally: _Tally, stack: ProblemStack, shape: tuple[int, int]) -> None:
         self.tally, self.stack = tally, stack
         self.diverged_at = np.full(shape, -1)
+        self.is_over = False
         wanted = set(tally.measures)
         self.to_loss = _Goals(tally.loss_goals, shape) if "steps_to_loss" in wanted else None
         self.to_distance = _Goals(tally.distance_goals, shape) if "steps_to_distance" in wanted else None
@@ -356,10 +357,6 @@ class _Recorder:
         self.rates: dict[int, Any] | None = {} if "rates" in wanted else None
         self.params: list[Any] | None = [] if "params" in wanted else None
 
-    @property
-    def is_over(self) -> bool:
-        return bool(self.diverged_at.min() >= 0)
-
     def start(self, params: Array) -> None:
         if self.points is not None:
             self._follow(params[None], 0)
@@ -370,6 +367,7 @@ class _Recorder:
         if not (params.min() > -SAFE and params.max() < SAFE and rate.min() > 0):
             lost = ~is_sound(params, rate).all(axis=0) & (self.diverged_at < 0)
             self.diverged_at[lost] = step
+            self.is_over = bool((self.diverged_at >= 0).all())
         if self.points is not None:
             row = step % STEPS_AT_ONCE
             self.points[row] = params
