@@ -178,6 +178,30 @@ def test_formulas_have_the_characters_of_their_font(page_assets):
     }
 
 
+def test_a_font_is_cut_once_for_its_characters_and_forgotten_with_them(page_assets, root, tmp_path, monkeypatch):
+    font = root / "node_modules" / "katex" / "dist" / "fonts" / "KaTeX_Math-Italic.woff2"
+
+    def build(*characters):
+        subsets = page_assets.Subsets(tmp_path)
+        named = [subsets.inline(font, {ord(character)}) for character in characters]
+        subsets.forget_others()
+        return named
+
+    def characters_in(named):
+        content = base64.b64decode(named.removeprefix("url(data:font/woff2;base64,").removesuffix(")"))
+        return set(TTFont(BytesIO(content)).getBestCmap())
+
+    first = build("θ", "G")
+    assert [characters_in(named) for named in first] == [{ord("θ")}, {ord("G")}]
+    (tmp_path / "killed.unfinished").touch()
+    with monkeypatch.context() as patched:
+        patched.delattr(page_assets, "subset")
+        assert build("θ") == first[:1]
+        assert len(list(tmp_path.iterdir())) == 1
+        with pytest.raises(NameError):
+            build("G")
+
+
 def test_no_page_asks_for_a_file_of_letters(chromium, address, site, page_names):
     names = [name for name in page_names if 'class="katex' in (site / name).read_text(encoding="utf-8")]
     assert len(names) > 10
