@@ -25,9 +25,9 @@ class WaitingBlocks(SphinxPostTransform):
         """Go through the blocks from the top."""
         for where, letters in LETTERS_IN_A_LINE.items():
             above, waiting = 0.0, []
-            for block in _blocks(self.document):
+            for block in list(_blocks(self.document)):
                 if above > LINES_ABOVE_THE_FOLD and not isinstance(block, nodes.title):
-                    waiting.append(block)
+                    waiting.append(_box(block))
                 above += _lines(block, letters)
             for block in waiting:
                 if "waits" not in block["classes"]:
@@ -45,6 +45,16 @@ def _blocks(parent: nodes.Element) -> Iterator[nodes.Element]:
             yield from _blocks(node)
         elif isinstance(node, nodes.Element) and not isinstance(node, nodes.Invisible):
             yield node
+
+
+def _box(block: nodes.Element) -> nodes.Element:
+    """Return what can wait to be laid out: a table cannot, but a box around it can."""
+    if not isinstance(block, nodes.table):
+        return block
+    box = nodes.container()
+    block.parent.replace(block, box)
+    box += block
+    return box
 
 
 def _lines(block: nodes.Element, letters: int) -> float:

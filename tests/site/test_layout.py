@@ -41,6 +41,16 @@ def test_what_is_below_the_fold_is_laid_out_block_by_block_when_there_is_nothing
     assert all(page.evaluate(LAID_OUT))
 
 
+def test_nothing_that_waits_is_of_a_kind_that_cannot(page, address, page_names):
+    waiting = 0
+    for name in (name for name in page_names if name.startswith("book/")):
+        page.goto(f"{address}/{name}")
+        laid_out = page.evaluate(LAID_OUT)
+        assert not any(laid_out), name
+        waiting += len(laid_out)
+    assert waiting > 300
+
+
 @pytest.mark.parametrize("width", [360, 415, 416, 767, 768, 959, 1199, 1280, 1440])
 def test_what_is_seen_at_first_does_not_wait(page, address, page_names, width):
     hidden = """() => [...document.querySelectorAll(".waits")]
@@ -151,7 +161,7 @@ def test_who_comes_to_a_text_from_a_search_finds_it_in_sight(page, address):
     assert all(page.evaluate(LAID_OUT))
 
 
-@pytest.mark.parametrize("name", ["adagrad", "adam", "embeddings", "glossary", "api_optimizers"])
+@pytest.mark.parametrize("name", ["adagrad", "adam", "embeddings", "key_takeaways", "glossary", "api_optimizers"])
 def test_a_block_is_as_high_as_if_it_had_not_waited(page, address, name):
     page.goto(f"{address}/book/{name}.html")
     lay_out_all(page)
