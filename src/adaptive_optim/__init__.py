@@ -12,7 +12,7 @@ from adaptive_optim.figures import (
     plot_rates,
     plot_seeds,
 )
-from adaptive_optim.intervals import Leader, leader, median_interval, share_interval
+from adaptive_optim.intervals import Leader, leader, median_interval, share_interval, significantly_above
 from adaptive_optim.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, Momentum, Optimizer, RMSProp, Step
 from adaptive_optim.problems import ProblemStack, Quadratic, SparseRegression
 from adaptive_optim.skipgram import Batch, SkipGram, Training, train
@@ -54,6 +54,7 @@ __all__ = [
     "plot_seeds",
     "python_help_text",
     "share_interval",
+    "significantly_above",
     "sweep",
     "train",
     "tune",

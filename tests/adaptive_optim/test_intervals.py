@@ -7,7 +7,7 @@ from math import comb, sqrt
 import numpy as np
 import pytest
 
-from adaptive_optim import median_interval, share_interval
+from adaptive_optim import median_interval, share_interval, significantly_above
 
 DRAWS = 20_000
 
@@ -133,3 +133,29 @@ def test_a_share_interval_holds_the_share_as_often_as_promised_on_average(trials
 def test_more_successes_than_trials_or_negative_ones_are_refused(successes, trials):
     with pytest.raises(ValueError, match=r"successes=.*: must be from 0 to trials="):
         share_interval(successes, trials)
+
+
+def test_a_median_is_significantly_above_another_if_their_intervals_do_not_overlap():
+    low, high = np.arange(20.0), np.arange(20.0) + 20
+    assert significantly_above(high, low)
+    assert not significantly_above(low, high)
+    assert not significantly_above(low + 1, low)
+    assert significantly_above(high, median_interval(high)[0] - 1e-9)
+    assert not significantly_above(high, median_interval(high)[0])
+    # Draws in pairs differ although the two groups overlap.
+    assert significantly_above(low + 1 - low, 0)
+
+
+@pytest.mark.parametrize(
+    ("samples", "others", "told"),
+    [
+        ([1.0, 2.0], 0.0, "too few"),
+        (np.ones(9), [1.0, 2.0], "too few"),
+        ([np.nan, *range(9)], 0.0, "nan"),
+        (np.ones(9), [np.nan, *range(9)], "nan"),
+        (np.ones(9), np.nan, "others=nan"),
+    ],
+)
+def test_what_cannot_be_compared_is_an_error(samples, others, told):
+    with pytest.raises(ValueError, match=told):
+        significantly_above(samples, others)
