@@ -18,7 +18,8 @@ from adaptive_optim.problems import ProblemStack, Quadratic, SparseRegression
 from adaptive_optim.skipgram import Batch, SkipGram, Training, train
 from adaptive_optim.sparse import RowStep, update_rows
 from adaptive_optim.sweeps import Tuned, sweep, tune
-from adaptive_optim.text import Corpus, python_help_text
+from adaptive_optim.text import Corpus, package_docstrings
+from adaptive_optim.workers import process_pool
 
 __all__ = [
     "OPTIMIZERS",
@@ -43,6 +44,7 @@ __all__ = [
     "leader",
     "median_interval",
     "minimize",
+    "package_docstrings",
     "plot_activity_slider",
     "plot_bands",
     "plot_curves",
@@ -52,7 +54,7 @@ __all__ = [
     "plot_rate_bars",
     "plot_rates",
     "plot_seeds",
-    "python_help_text",
+    "process_pool",
     "share_interval",
     "significantly_above",
     "sweep",

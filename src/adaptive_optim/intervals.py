@@ -66,8 +66,8 @@ def median_interval(samples: ArrayLike, axis: int = -1, confidence: float = 0.95
 def significantly_above(samples: ArrayLike, others: ArrayLike, confidence: float = 0.95) -> bool:
     """Return whether one median lies above another by more than chance explains.
 
-    It does if the two intervals of :func:`median_interval` do not overlap. For samples in pairs, such as two optimizers
-    on the same seeds, test the differences: ``significantly_above(first - second, 0)``.
+    It does if the two intervals of :func:`median_interval` do not overlap. For samples in pairs, such as two
+    optimizers on the same seeds, test the differences: ``significantly_above(first - second, 0)``.
 
     Parameters
     ----------
