@@ -1,0 +1,90 @@
+"""The experiments of all chapters on every Python, and under other conditions: what they print has to be the same.
+
+``nox`` runs all of it. ``PYTHONS`` has the interpreters, by default the system's and pyenv's from 3.11 on.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_existing_virtualenvs = True
+RECORDS = Path("_build/matrix")
+ASK = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
+OLDEST, NEWEST = (3, 11), (3, 14)
+
+
+def version(python: str) -> str:
+    """Return the version of an interpreter, or "" if it does not start."""
+    try:
+        return subprocess.run([python, "-c", ASK], capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""
+
+
+def interpreters() -> list[str]:
+    """Return the paths of the interpreters to use, one for each version."""
+    given = os.environ.get("PYTHONS", "").split()
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    found: dict[str, str] = {}
+    for path in given or [sys.executable, "/usr/bin/python3", *map(str, sorted(pyenv.glob("3.*/bin/python3")))]:
+        number = version(path)
+        if number and OLDEST <= tuple(map(int, number.split(".")[:2])) <= NEWEST:
+            found.setdefault(number, path)
+        elif given:
+            raise ValueError(f"PYTHONS: {path} is {number or 'no Python'}, must be from 3.11 to 3.14")
+    return list(found.values())
+
+
+IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
+# Without the code paths for newer processors.
+BASELINE = {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4", "OPENBLAS_CORETYPE": "Nehalem"}
+CONDITIONS = {
+    "usual": {},
+    "baseline code": BASELINE if IS_X86 else {"NPY_DISABLE_CPU_FEATURES": "ASIMDHP"},
+    "one processor": {"OPENBLAS_NUM_THREADS": "1"},
+    "other locale": {"LANG": "C", "LC_ALL": "C", "TZ": "Pacific/Auckland"},
+}
+SECOND_TEXT = ("embeddings", 'package_docstrings("pandas")', 'package_docstrings("xarray")')
+
+
+def record(session: nox.Session, condition: str, *changes: str) -> None:
+    """Install what a chapter needs, run the experiments, and write what they say."""
+    session.install("--require-hashes", "-r", "requirements.txt")
+    session.install("--no-deps", "--editable", ".")
+    number = version(str(session.python)) if session.python else platform.python_version()
+    name = "-".join([number, platform.system(), platform.machine(), condition.replace(" ", "-")])
+    target = RECORDS / f"{name}.json"
+    settings = CONDITIONS.get(condition, {})
+    session.run("python", "tests/chapters/record.py", str(target), condition, *changes, env=settings)
+
+
+@nox.session(python=interpreters())
+def experiments(session: nox.Session) -> None:
+    """Run the experiments on each Python."""
+    record(session, "usual")
+
+
+@nox.session(python=interpreters()[:1])
+@nox.parametrize("condition", [nox.param(name, id=name.replace(" ", "-")) for name in list(CONDITIONS)[1:]])
+def conditions(session: nox.Session, condition: str) -> None:
+    """Run the experiments with other code paths, with one processor, and in another locale and time zone."""
+    record(session, condition)
+
+
+@nox.session(python=interpreters()[:1])
+def second_text(session: nox.Session) -> None:
+    """Run the chapter on embeddings with another text: every assert of it holds there, too."""
+    record(session, "second text", *SECOND_TEXT)
+    for path in RECORDS.glob("*second-text.json"):
+        path.unlink()  # Its numbers are its own.
+
+
+@nox.session(python=False)
+def compare(session: nox.Session) -> None:
+    """Compare what was written."""
+    session.run(sys.executable, "tests/chapters/compare.py", str(RECORDS))
