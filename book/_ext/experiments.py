@@ -18,6 +18,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -26,17 +27,14 @@ from jupyter_cache.base import CacheBundleIn
 from jupyter_core.utils import ensure_async
 from myst_nb.core.read import create_nb_reader
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from sphinx.application import Sphinx
 from sphinx.config import Config
-from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from traitlets.config import Config as Traits
 
 logger = logging.getLogger(__name__)
 
-# Sockets in files need no encryption, and no port. Windows has none.
-KERNEL = Traits({"KernelManager": {"transport": "tcp" if sys.platform == "win32" else "ipc"}})
 LONGEST_LINE = 200
 
 
@@ -60,9 +58,12 @@ class Runner:
 
     def run(self, notebooks: dict[Path, Any]) -> Any:
         """Yield a ``Run`` for each notebook, as they end. An interruption ends their kernels, too."""
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with TemporaryDirectory() as sockets, ThreadPoolExecutor(os.cpu_count()) as pool:
             try:
-                waiting = [pool.submit(self._run, path, notebook) for path, notebook in notebooks.items()]
+                waiting = [
+                    pool.submit(self._run, path, notebook, _kernel_settings(Path(sockets, str(number))))
+                    for number, (path, notebook) in enumerate(notebooks.items())
+                ]
                 for done in as_completed(waiting):
                     yield done.result()
             except BaseException:
@@ -70,15 +71,17 @@ class Runner:
                 self._kill()
                 raise
 
-    def _run(self, path: Path, notebook: Any) -> Run:
+    def _run(self, path: Path, notebook: Any, settings: Traits) -> Run:
         run = Run(path, notebook)
         # What one print writes may come in two pieces, and MyST-NB would make two lines of them.
-        client = NotebookClient(notebook, timeout=self.timeout, config=KERNEL, coalesce_streams=True)
+        client = NotebookClient(
+            notebook, timeout=self.timeout, config=settings, coalesce_streams=True, record_timing=False
+        )
         self.clients.append(client)
         started = time.perf_counter()
         try:
             client.execute(cwd=str(path.parent))
-        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        except (CellExecutionError, CellTimeoutError, RuntimeError) as error:  # the last one: its kernel is dead
             run.failure = describe(path, notebook, error)
         run.seconds = time.perf_counter() - started
         return run
@@ -87,6 +90,13 @@ class Runner:
         for client in self.clients:
             if client.km is not None and client.km.has_kernel:
                 asyncio.run(ensure_async(client.km.signal_kernel(signal.SIGKILL)))
+
+
+def _kernel_settings(socket: Path) -> Traits:
+    """Return how to talk to a kernel: by sockets in files, which need no encryption, where the system has them."""
+    if sys.platform == "win32":
+        return Traits()
+    return Traits({"KernelManager": {"transport": "ipc", "ip": str(socket)}})
 
 
 def describe(path: Path, notebook: Any, error: Exception) -> list[str]:
@@ -197,7 +207,9 @@ def _fill_cache(app: Sphinx, env: Any, names: list[str]) -> None:
             bundle = CacheBundleIn(run.notebook, str(run.path), data={"execution_seconds": run.seconds})
             cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
     if failures:
-        raise ExtensionError("\n" + "\n".join(failures))
+        # An exception of Sphinx's would print the way through Sphinx and Jupyter Book, too.
+        print(*failures, sep="\n", file=sys.stderr)
+        sys.exit(1)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

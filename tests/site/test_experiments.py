@@ -1,11 +1,12 @@
-"""When the experiments of a chapter run, what is kept of them, and how long they took as the build says it."""
+"""The experiments of the chapters: when they run, what is told of a failure, and that no process is left behind."""
 
-import ast
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +17,7 @@ extensions = ["myst_nb", "experiments"]
 exclude_patterns = ["_build", ".*"]
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
+nb_execution_timeout = 300
 html_theme = "basic"
 """
 PAGE = """\
@@ -28,24 +30,25 @@ kernelspec: {name: python3, display_name: Python 3}
 ```{code-cell} ipython3
 import pathlib, time
 from package import NAME
-pathlib.Path("settings.json").read_text()
 ```
 
 ```{code-cell} ipython3
----
-mystnb:
-  image: {alt: words}
----
 time.sleep(0.3)
-with pathlib.Path("runs").with_suffix(".log").open("a") as runs:
+with pathlib.Path("runs.log").open("a") as runs:
     runs.write("NAME ")
 ```
 """
-
-
-@pytest.fixture(scope="module")
-def experiments(root, load):
-    return load(root / "book" / "_ext" / "experiments.py")
+# A cell that starts processes, says which, and waits.
+WAIT = """\
+import os
+from adaptive_optim import process_pool
+pool = process_pool(2)
+workers = {pool.submit(os.getpid).result() for _ in range(20)}
+pathlib.Path("processes").write_text(" ".join(map(str, {os.getpid(), *pool._processes})))
+time.sleep(250)
+"""
+FAILS = "time.sleep(0.3)"
+SECONDS = 60  # more than a busy machine needs to end some processes
 
 
 def write(folder, files):
@@ -55,87 +58,9 @@ def write(folder, files):
         path.write_text(text, encoding="utf-8")
 
 
-def cell(source, start, end, kind="code"):
-    times = {"iopub.execute_input": f"2026-01-31T23:59:{start}Z", "shell.execute_reply": f"2026-02-01T00:00:{end}Z"}
-    return {"cell_type": kind, "source": source, "metadata": {"execution": times}}
-
-
-def test_the_time_of_experiments_is_that_of_cells_that_do_more_than_import_and_define(experiments):
-    cells = [
-        cell("import numpy as np\nfrom myst_nb import glue", "10.000000", "00.000000"),
-        cell("import numpy\n\ndef double(x):\n    return 2 * x\n", "10.000000", "00.000000"),
-        cell("# nothing", "10.000000", "00.000000"),
-        cell("import numpy\nnumpy.zeros(3)", "59.500000", "00.250000"),
-        cell("%time 1", "59.000000", "02.000000"),
-        {"cell_type": "code", "source": "not_run()", "metadata": {"tags": ["skip-execution"]}},
-        {"cell_type": "markdown", "source": "text", "metadata": {}},
-    ]
-    assert experiments.experiment_seconds(cells) == pytest.approx(0.75 + 3)
-
-
-@pytest.fixture
-def source(tmp_path):
-    write(
-        tmp_path,
-        {
-            "package/__init__.py": "from package.rule import step\nfrom package.draw import plot as draw, ink\n",
-            "package/rule.py": "import numpy\n\ndef step():\n    from package.deep import helper\n",
-            "package/draw.py": "from . import rule\nfrom .colors import ink\n",
-            "package/colors.py": "ink = 1\n",
-            "package/deep.py": "",
-            "package/alone.py": "",
-            "other.py": "",
-        },
-    )
-    return tmp_path
-
-
-ALL = ["__init__", "colors", "deep", "draw", "rule"]
-
-
-@pytest.mark.parametrize(
-    ("code", "modules"),
-    [
-        ("import numpy", []),
-        ("import other", ["other"]),
-        ("from package import step", ["__init__", "deep", "rule"]),
-        ("from package import step as go\nimport other", ["__init__", "deep", "other", "rule"]),
-        ("from package import draw", ALL),
-        ("from package import plot", ALL),
-        ("from package import *", ALL),
-        ("import package", ALL),
-        ("import package.rule as r", ALL),
-        ("from package import alone", ["__init__", "alone", *ALL[1:]]),
-        ("from package.rule import step", ["deep", "rule"]),
-        ("from package.colors import ink", ["colors"]),
-        ("if True:\n    def later():\n        import other", ["other"]),
-    ],
-)
-def test_a_chapter_depends_on_the_modules_that_its_names_come_from(experiments, source, code, modules):
-    assert sorted(path.stem for path in experiments.imported(ast.parse(code), source)) == sorted(modules)
-
-
-def test_a_chapter_with_a_magic_depends_on_every_module(experiments, source):
-    notebook = SimpleNamespace(cells=[SimpleNamespace(cell_type="code", source="%run other.py")])
-    assert experiments.files_of(notebook, source, source) == sorted(source.rglob("*.py"))
-
-
-@pytest.mark.parametrize("package", ["adaptive_optim", "myst_nb_plotly"])
-def test_modules_do_nothing_but_define_when_they_are_imported(root, package):
-    # Else a chapter would depend on modules that none of its names come from.
-    defines = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
-    paths = sorted((root / "src" / package).glob("*.py"))
-    assert paths
-    for path in paths:
-        for statement in ast.parse(path.read_bytes()).body:
-            is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-            does_not_run = isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING"
-            assert is_text or does_not_run or isinstance(statement, defines), f"{path}:{statement.lineno}"
-
-
 @pytest.fixture
 def site(root, tmp_path):
-    """A site of two chapters, whose build gives what ran and what was said of it."""
+    """A site of two chapters, its build, and what ran in it."""
     write(
         tmp_path,
         {
@@ -143,69 +68,133 @@ def site(root, tmp_path):
             "index.md": "# Start\n\n```{toctree}\nfirst\nsecond\n```\n",
             "first.md": PAGE.replace("NAME", "rule"),
             "second.md": PAGE.replace("NAME", "law"),
-            "settings.json": "{}",
             "book/requirements.txt": "",
-            "src/package/__init__.py": "from package.one import rule\nfrom package.two import law\n",
+            "src/package/__init__.py": "from package.one import rule\nlaw = 1\n",
             "src/package/one.py": "rule = 1\n",
-            "src/package/two.py": "law = 2\n",
         },
     )
     paths = [str(root / "book" / "_ext"), str(tmp_path / "src")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "yes"}
+    command = [sys.executable, "-m", "sphinx", "-W", "--no-color", tmp_path, tmp_path / "_build" / "html"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
     log = tmp_path / "runs.log"
 
-    def build(**settings):
+    def start():
+        # A session of its own, so that a signal to its group is what Ctrl-C is in a terminal.
+        return subprocess.Popen(command, start_new_session=True, **pipes)
+
+    def build():
         log.write_text("", encoding="utf-8")
-        command = [sys.executable, "-m", "sphinx", "-W", "--no-color", tmp_path, tmp_path / "_build" / "html"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, **settings)
-        said = [line for line in done.stdout.splitlines() if line.startswith("experiments of ")]
-        return sorted(log.read_text(encoding="utf-8").split()), said, done
+        done = subprocess.run(command, check=False, timeout=200, **pipes)
+        return sorted(log.read_text(encoding="utf-8").split()), done
 
-    return SimpleNamespace(folder=tmp_path, build=build)
+    return SimpleNamespace(folder=tmp_path, build=build, start=start)
 
 
-def test_only_chapters_that_depend_on_what_changed_run_again(site):
-    ran, first, done = site.build()
-    assert ran == ["law", "rule"], done.stderr
-    assert re.search(r"^experiments run in this build: 2, side by side in \d+\.\d s$", done.stdout, re.MULTILINE)
-    *pages, total = (
-        re.fullmatch(r"experiments of (.*): (.*) s \((.*) s with kernels? and imports\)", line).groups()
-        for line in first
+def test_chapters_run_again_when_their_code_or_what_it_stands_on_changes_and_not_for_an_edit_of_text(site):
+    ran, done = site.build()
+    assert (ran, done.returncode) == (["law", "rule"], 0), done.stderr
+    assert (
+        len(re.findall(r"^experiments of (first|second): done in \d+\.\d s \([12] of 2\)$", done.stdout, re.M)) == 2
     )
-    assert sorted(name for name, *_ in pages) == ["first", "second"]
-    assert all(0.3 <= float(short) <= float(long) for _, short, long in pages)
-    assert total[0] == "all chapters"
-    # The pages are not read again; then they are, and their runs are found.
-    assert site.build()[:2] == ([], first)
+    assert not done.stderr
+    assert site.build()[0] == []
+    # The pages are read again, and their runs are found.
     shutil.rmtree(site.folder / "_build" / "html" / ".doctrees")
-    assert site.build()[:2] == ([], first)
+    assert site.build()[0] == []
 
     def change(name, old, new):
         text = (site.folder / name).read_text(encoding="utf-8")
         assert old in text
         write(site.folder, {name: text.replace(old, new)})
-        return site.build()[0]
+        ran, done = site.build()
+        assert done.returncode == 0, done.stderr
+        return ran
 
     assert change("first.md", "# Page", "# Another title") == []
     assert "Another title" in (site.folder / "_build" / "html" / "first.html").read_text(encoding="utf-8")
-    assert change("first.md", "alt: words", "alt: other words") == []
-    assert change("src/package/one.py", "1", "3") == ["rule"]
-    assert change("src/package/two.py", "2", "4") == ["law"]
     assert change("second.md", "sleep(0.3)", "sleep(0.2)") == ["law"]
-    assert change("settings.json", "{}", "[]") == ["law", "rule"]
-    assert change("book/requirements.txt", "", "numpy==2.0\n") == ["law", "rule"]
-    assert [path.name for path in (site.folder / "_build" / "executed").rglob("*.*")] == [
-        "first.ipynb",
-        "second.ipynb",
-    ]
+    assert change("src/package/one.py", "1", "3") == ["law", "rule"]
+    (site.folder / "book" / "requirements.txt").write_text("numpy==2.4.0\n", encoding="utf-8")
+    assert site.build()[0] == ["law", "rule"]
+    assert len(list((site.folder / "_build" / "executed").iterdir())) == 1
 
 
-def test_an_experiment_that_fails_ends_the_build_and_those_beside_it(site):
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (
+            "x = 1\nassert x == (\n    2\n), 'One is two.'",
+            ["cell:      x = 1", "statement: assert x == 2", "sentence:  One is two."],
+        ),
+        ("if True:\n    raise OSError('no such rule')", ["statement: raise OSError", "OSError: no such rule"]),
+        ("import os\nos._exit(3)", ["cell:      import os", "DeadKernelError"]),
+    ],
+    ids=["an assert", "an error", "a dead kernel"],
+)
+def test_a_failure_is_told_in_a_few_lines_after_all_other_chapters_have_run(site, code, told):
+    write(site.folder, {"first.md": PAGE.replace("NAME", "rule").replace(FAILS, code)})
+    ran, done = site.build()
+    assert ran == ["law"]
+    assert done.returncode != 0
+    start = done.stderr.index("first.md: an experiment failed.")
+    lines = done.stderr[start:].strip().splitlines()
+    assert len(lines) <= 15
+    for part in [*told, f"Python {sys.version_info[0]}.{sys.version_info[1]}", "NumPy", "code paths"]:
+        assert part in done.stderr[start:]
+    # What went well is not run again.
+    write(site.folder, {"first.md": PAGE.replace("NAME", "rule")})
+    ran, done = site.build()
+    assert (ran, done.returncode) == (["rule"], 0)
+
+
+def test_every_failure_is_told(site):
+    for name in ("first", "second"):
+        page = PAGE.replace("NAME", "rule").replace(FAILS, f"assert not 1, 'The {name} sentence.'")
+        write(site.folder, {f"{name}.md": page})
+    _, done = site.build()
+    assert "The first sentence." in done.stderr
+    assert "The second sentence." in done.stderr
+
+
+def is_alive(number):
+    try:
+        with open(f"/proc/{number}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="processes are counted in /proc")
+@pytest.mark.parametrize("end", ["an error in the other chapter", "Ctrl-C", "a killed kernel", "a killed build"])
+def test_no_process_is_left_behind(site, end):
     page = PAGE.replace("NAME", "rule")
-    write(site.folder, {"first.md": page.replace("time.sleep(0.3)", "raise ValueError('no such rule')")})
-    write(site.folder, {"second.md": page.replace("sleep(0.3)", "sleep(200)")})
-    ran, _, done = site.build(timeout=100)
-    assert (ran, done.returncode) == ([], 2)
-    assert "first.md: an experiment failed" in done.stderr
-    assert "no such rule" in done.stderr
-    assert not list((site.folder / "_build" / "executed").rglob("*.*"))
+    write(site.folder, {"first.md": page.replace(FAILS, WAIT.replace("250", "5" if "error" in end else "250"))})
+    if "error" in end:
+        write(site.folder, {"second.md": page.replace(FAILS, "1 / 0")})
+    noted = site.folder / "processes"
+    with site.start() as build:
+        deadline = time.monotonic() + 2 * SECONDS
+        while not (noted.is_file() and noted.read_text(encoding="utf-8")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        processes = [int(number) for number in noted.read_text(encoding="utf-8").split()]
+        assert len(processes) >= 2
+        assert all(map(is_alive, processes))
+        if end == "Ctrl-C":
+            os.killpg(build.pid, signal.SIGINT)
+        elif end == "a killed build":
+            os.killpg(build.pid, signal.SIGKILL)
+        elif end == "a killed kernel":
+            kernel = next(number for number in processes if b"ipykernel" in command_of(number))
+            os.kill(kernel, signal.SIGKILL)
+        build.communicate(timeout=2 * SECONDS)
+    assert build.returncode != 0
+    deadline = time.monotonic() + SECONDS
+    while any(map(is_alive, processes)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [number for number in processes if is_alive(number)]
+
+
+def command_of(number):
+    with open(f"/proc/{number}/cmdline", "rb") as file:
+        return file.read()
