@@ -45,7 +45,8 @@ def glued(notebook: Any) -> dict[str, str]:
         for output in cell.get("outputs", []):
             name = output.get("metadata", {}).get("scrapbook", {}).get("name")
             if name:
-                found[name] = output.data.get("text/plain", "")
+                texts = [text for kind, text in output.data.items() if kind.endswith("text/plain")]
+                found[name] = "".join(texts).strip("'")
     return found
 
 
