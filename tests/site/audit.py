@@ -1,4 +1,8 @@
-"""Examine every page of the built site, and write what was found to _build/audit."""
+"""Examine every page of the built site, and write what was found to _build/audit.
+
+Arguments: the pages to examine, by default all. With --quick, what no change may break: each page is loaded once,
+with axe in one of its modes, and Lighthouse loads five pages.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,9 @@ REPORT = ROOT / "_build" / "audit"
 # It only leads on.
 FIRST = "index.html"
 
+# Pages of each kind: text, formulas, many figures, the most elements, the live demo.
+FIVE = [f"book/{name}.html" for name in ("index", "adam", "things_to_observe", "embeddings", "live_demo")]
+
 # Programs that examine the site as a whole; they print what is wrong.
 SITE_WIDE = {
     "the same in a clean build": "audit_reproducible.py",
@@ -47,35 +54,39 @@ def chapters() -> list[str]:
     return [f"{entry}.html" for entry in [toc["root"], *entries]]
 
 
-def examine(home: str, name: str) -> Row:
-    """Return what is found on a page in a browser of its own."""
+def examine(home: str, name: str, mode: int | None = None) -> Row:
+    """Return what is found on a page in a browser of its own, for axe in all modes or in one."""
     url = f"{home}/{name}"
+    modes = audit_axe.MODES if mode is None else [audit_axe.MODES[mode % len(audit_axe.MODES)]]
     try:
         with chromium.browser() as browser:
             heard = audit_use.check(browser, url)
-            weight = audit_weight.check(browser, url)
-            return {
-                "axe": count(audit_axe.check(browser, url)),
-                "keyboard": count(audit_keyboard.check(browser, url)),
+            row = {
+                "axe": count(audit_axe.check(browser, url, modes)),
                 "policy": count(heard.policy),
                 "elsewhere": count(heard.elsewhere),
                 "console": count(heard.console),
-                "KB": Cell(f"{weight:.0f}", audit_weight.judge(name, weight)),
             }
+            if mode is None:
+                weight = audit_weight.check(browser, url)
+                row["keyboard"] = count(audit_keyboard.check(browser, url))
+                row["KB"] = Cell(f"{weight:.0f}", audit_weight.judge(name, weight))
+            return row
     except Error as error:
         return {"cannot be examined": count([str(error)])}
 
 
-def examine_pages(home: str, names: list[str]) -> Rows:
+def examine_pages(home: str, names: list[str], quick: bool) -> Rows:
     """Return what is found on each page."""
     rows: Rows = {name: {} for name in names}
     # Alone: what else runs would slow the pages down.
     with audit_lighthouse.Lighthouse() as lighthouse:
-        loaded = [name for name in chapters() if name in rows]
+        loaded = [name for name in (FIVE if quick else chapters()) if name in rows]
         measured = audit_lighthouse.check(lighthouse, [f"{home}/{name}" for name in loaded])
     rows |= zip(loaded, measured, strict=True)
     with ThreadPoolExecutor(2) as pool:
-        works = {pool.submit(examine, home, name): name for name in names}
+        modes = range(len(names)) if quick else [None] * len(names)
+        works = {pool.submit(examine, home, name, mode): name for name, mode in zip(names, modes, strict=True)}
         for work in tqdm(as_completed(works), "in the browser", len(works), unit="page"):
             rows[works[work]] |= work.result()
     return rows
@@ -99,14 +110,16 @@ def examine_whole(gone: list[str]) -> Rows:
 
 def main(*only: str) -> int:
     """Examine the site, or only the pages that are named; 1 if something is wrong."""
+    quick = only == ("--quick",)
+    only = () if quick else only
     names = [*only] or [*chapters(), *(name for name in pages() if name not in chapters())]
     with served(SITE) as home:
-        rows = examine_pages(home, names)
+        rows = examine_pages(home, names, quick)
         # The first page is gone before anything else can be seen of it.
         html, gone = audit_html.check(home, [*names, FIRST])
     for name, problems in html.items():
         rows.setdefault(name, {})["HTML"] = count(problems)
-    whole = {} if only else examine_whole(gone)
+    whole = {} if only or quick else examine_whole(gone)
     good = audit_report.is_green(rows, whole)
     told = f"{len(rows)} pages: " + ("nothing is wrong." if good else "something is wrong.")
     audit_report.write(REPORT, {"Pages": rows, "The whole site": whole}, told)

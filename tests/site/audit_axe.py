@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, Page
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 WINDOWS = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
+# Color schemes, and windows in each.
+MODES = [(scheme, window) for scheme in ("light", "dark") for window in WINDOWS]
 
 # Every rule, those that axe still tries out too, except for level AAA, which asks of all text what is asked here of
 # the text that is read at length.
@@ -49,17 +51,17 @@ def tell(result: dict[str, Any], where: str) -> list[str]:
     ]
 
 
-def check(chromium: Browser, url: str) -> list[str]:
-    """Return what is wrong with a page."""
+def check(chromium: Browser, url: str, modes: list[tuple[str, Any]] = MODES) -> list[str]:
+    """Return what is wrong with a page, in each mode."""
     problems = []
-    for scheme in ("light", "dark"):
+    for scheme in dict.fromkeys(scheme for scheme, _ in modes):
         with chromium.new_context(viewport=WINDOWS[0], color_scheme=scheme, bypass_csp=True) as context:
             page = context.new_page()
             page.goto(url)
             open_all(page)
             page.add_style_tag(content=SHOW_BUTTON)
             page.evaluate(AXE.read_text(encoding="utf-8"))
-            for window in WINDOWS:
+            for window in (window for name, window in modes if name == scheme):
                 page.set_viewport_size(window)
                 page.wait_for_timeout(300)
                 problems += tell(page.evaluate(RUN, RULES), f"{scheme}, {window['width']} px")
