@@ -84,6 +84,17 @@ def second_text(session: nox.Session) -> None:
         path.unlink()  # Its numbers are its own.
 
 
+@nox.session(python=False, default=False)
+def ci(session: nox.Session) -> None:
+    """Run what every change has to pass: two Pythons, baseline code paths, the second text."""
+    first, *others = interpreters()
+    for python in [first, *others[-1:]]:
+        session.notify(f"experiments-{python}")
+    session.notify(f"conditions-{first}(baseline-code)")
+    session.notify(f"second_text-{first}")
+    session.notify("compare")
+
+
 @nox.session(python=False)
 def compare(session: nox.Session) -> None:
     """Compare what was written."""

@@ -1,0 +1,81 @@
+"""What the comparison of what chapters say on two machines finds, and what it lets pass."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+spec = importlib.util.spec_from_file_location("compare", Path(__file__).with_name("compare.py"))
+compare = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(compare)
+
+
+def record(text="a 1.25, b 300\nsame", value="0.72", condition="usual", path="AVX512", architecture="x86_64"):
+    return {
+        "condition": condition,
+        "machine": f"Python 3.11.2, NumPy 2.4.6, code paths {path}, linux",
+        "architecture": architecture,
+        "chapters": {"adam": {"cells": [["x = 1", text]], "shown": {"gain:.2f": value}}},
+    }
+
+
+@pytest.fixture
+def told(tmp_path, capsys):
+    """Compare a record with the usual one; return the exit status and what is said."""
+
+    def told(other):
+        for name, each in (("1", record()), ("2", other)):
+            (tmp_path / f"{name}.json").write_text(json.dumps(each), encoding="utf-8")
+        return compare.main(str(tmp_path)), capsys.readouterr().out
+
+    return told
+
+
+def test_equal_records_pass(told):
+    status, said = told(record())
+    assert status == 0
+    assert "equal" in said
+
+
+@pytest.mark.parametrize(
+    ("other", "parts"),
+    [
+        (record(text="a 1.26, b 300\nsame"), ["adam, cell 'x = 1'", "a 1.25, b 300", "a 1.26, b 300"]),
+        (record(value="0.73"), ["adam, value gain:.2f", "0.72", "0.73"]),
+    ],
+)
+def test_a_difference_is_told_with_chapter_cell_and_both_values_and_fails(told, other, parts):
+    status, said = told(other)
+    assert status == 1
+    assert "DIFFERS" in said
+    for part in parts:
+        assert part in said
+
+
+@pytest.mark.parametrize("other", [{"path": "SSE42"}, {"architecture": "aarch64"}])
+def test_with_other_code_paths_a_unit_of_the_last_digit_is_listed_and_passes(told, other):
+    status, said = told(record(text="a 1.26, b 301\nsame", value="0.73", **other))
+    assert status == 0
+    assert said.count("last digit:") == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a 1.27, b 300\nsame", "a 1.25, c 300\nsame", "a 1.25, b 300", "a -1.25, b 300\nsame", "a 1.25, b nan\nsame"],
+)
+def test_with_other_code_paths_anything_more_fails(told, text):
+    status, _ = told(record(text=text, path="SSE42"))
+    assert status == 1
+
+
+def test_a_chapter_that_is_missing_fails(told):
+    other = record()
+    other["chapters"] = {}
+    status, said = told(other)
+    assert status == 1
+    assert "missing" in said
+
+
+def test_without_a_record_to_compare_with_the_comparison_fails(tmp_path):
+    assert compare.main(str(tmp_path)) == 1
