@@ -7,6 +7,7 @@ replace and the new text.
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 import sys
@@ -31,7 +32,7 @@ def printed(cell: Any) -> str:
     """Return what a cell prints and the text of its result; figures and glued values have none."""
     texts = []
     for output in cell.outputs:
-        if output.output_type == "stream":
+        if output.output_type == "stream" and output.name == "stdout":
             texts.append(output.text)
         elif output.output_type == "execute_result":
             texts.append(output.data.get("text/plain", ""))
@@ -71,6 +72,7 @@ def record(path: Path, notebook: Any) -> dict[str, Any]:
 
 def main(target: str, condition: str, *changes: str) -> int:
     """Write the record; 1 if an experiment failed."""
+    os.environ["TQDM_DISABLE"] = "1"  # as in a build: progress is no result
     chapters: dict[str, Any] = {}
     notebooks = {}
     cache = get_cache(ROOT / "_build" / "executed" / experiments.digest(ROOT))
