@@ -15,6 +15,7 @@ from typing import Any
 
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 REFERENCE = "usual"
+LONGEST = 300  # letters shown of a value
 
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -79,7 +80,7 @@ def main(folder: str) -> int:
         print(f"{name} ({each['machine']}): {state}")
         for place, one, other in found:
             mark = "DIFFERS" if (place, one, other) in bad else "last digit"
-            print(f"  {mark}: {place}\n    {one}\n    {other}")
+            print(f"  {mark}: {place}\n    {one[:LONGEST]}\n    {other[:LONGEST]}")
         failed |= bool(bad)
     return int(failed)
 
