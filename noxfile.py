@@ -42,10 +42,13 @@ def interpreters() -> list[str]:
 
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 # Without the code paths for newer processors.
-BASELINE = {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4", "OPENBLAS_CORETYPE": "Nehalem"}
+BASELINE = {
+    "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
+    "OPENBLAS_CORETYPE": "Nehalem",
+}
 CONDITIONS = {
     "usual": {},
-    "baseline code": BASELINE if IS_X86 else {"NPY_DISABLE_CPU_FEATURES": "ASIMDHP"},
+    "baseline code": BASELINE if IS_X86 else {"NPY_DISABLE_CPU_FEATURES": "ASIMDHP ASIMDDP ASIMDFHM SVE"},
     "one processor": {"OPENBLAS_NUM_THREADS": "1"},
     "other locale": {"LANG": "C", "LC_ALL": "C", "TZ": "Pacific/Auckland"},
 }
