@@ -43,6 +43,11 @@ serve: book
 	@echo "The book is at http://localhost:8000 (Ctrl-C stops it)."
 	@$(BIN)/python -m http.server 8000 --bind localhost --directory _build/html
 
+# What needs no build, no browser and no Node.
+SIDE_BY_SIDE := --numprocesses auto --dist worksteal --durations 15
+check: lint
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not integration' --ignore tests/site --ignore tests/live_demo
+
 # The Chromium first, as the book is built with it; a make of its own knows of it.
 test: chromium lint node_modules/.test.installed
 	$(MAKE) pdf pytest
@@ -73,7 +78,7 @@ bench: chromium
 	$(BIN)/python tests/adaptive_optim/bench_sparse.py
 
 pytest:
-	$(BIN)/pytest --numprocesses auto --dist worksteal --durations 15
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 chromium: .venv/test.installed
 	$(BIN)/python tests/site/chromium.py .venv/chromium
@@ -102,9 +107,8 @@ compile = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-vers
 clean:
 	rm -rf _build
 
-# Sphinx leaves the pages of removed chapters where they are, and removed files of the site. What another Python or
-# another version of Sphinx has stored is read by neither.
-_build/.contents: _toc.yml book/_static .venv/book.installed
+# Sphinx leaves pages and files that are no longer in the book where they are, and reads what other versions stored.
+_build/.contents: _toc.yml book/_static book/requirements.txt
 	rm -rf _build/html _build/.doctrees
 	@mkdir -p _build && touch $@
 
@@ -113,8 +117,7 @@ environment: export PATH := $(subst $(CURDIR)/$(BIN):,,$(PATH))
 environment:
 	@version=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null); \
 	case "$$version" in \
-	3.11 | 3.12 | 3.13 | 3.14) \
-		$(PYTHON) -c 'from ensurepip import bootstrap' 2>/dev/null && exit; \
+	3.11 | 3.12 | 3.13 | 3.14) $(PYTHON) -c 'from ensurepip import bootstrap' 2>/dev/null && exit; \
 		wrong="cannot make environments: on Debian and Ubuntu, install python3-venv" ;; \
 	2.* | 3.? | 3.10) wrong="is Python $$version, which is too old" ;; \
 	"") wrong="is not installed here, or does not start" ;; \
@@ -123,7 +126,7 @@ environment:
 	echo "$(PYTHON) $$wrong. Name another Python, from 3.11 to 3.14:" \
 		"make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1
 	@[ ! -s .venv/book.installed ] || echo ".venv was made for $$(cat .venv/book.installed): it is made anew."
-	@$(PYTHON) -m venv --clear .venv $(or_say_why)
+	@rm -f _build/.contents; $(PYTHON) -m venv --clear .venv $(or_say_why)
 
 .venv/book.installed: book/requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --retries 2 --progress-bar on -r book/requirements.txt $(or_say_why)
