@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -17,18 +19,34 @@ PLATFORMS = ["x86_64-manylinux_2_35", "aarch64-manylinux_2_35", "aarch64-apple-d
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
 
-def resolve(lock, platform, python, *options):
-    """Ask uv which wheels it would install."""
-    command = [Path(sys.executable).with_name("uv"), "pip", "install", "--dry-run", "--only-binary=:all:"]
+def run_uv(*arguments):
+    environment = {**os.environ, "UV_HTTP_RETRIES": "1", "NO_COLOR": "1"}
+    command = [Path(sys.executable).with_name("uv"), *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def ask_uv(*arguments):
+    """Run uv on what it has stored, which stays true of pinned versions; where that is not enough, on the index."""
+    done = run_uv(*arguments, "--offline")
+    if done.returncode:
+        done = run_uv(*arguments)
+    if "error sending request" in done.stderr and not os.environ.get("CI"):
+        pytest.skip("the package index cannot be reached")
+    return done
+
+
+def installing(lock, platform, python):
+    """Return how to ask uv which wheels of a lock it would install."""
     target = [f"--python-platform={platform}", f"--python-version={python}", "--target=_build/no-such-folder"]
-    return subprocess.run(
-        [*command, *target, "--require-hashes", f"--requirement={lock}", *options],
-        cwd=ROOT,
-        env={**os.environ, "UV_HTTP_RETRIES": "1", "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return [
+        "pip",
+        "install",
+        "--dry-run",
+        "--only-binary=:all:",
+        *target,
+        "--require-hashes",
+        f"--requirement={lock}",
+    ]
 
 
 def pins(lock):
@@ -41,12 +59,7 @@ def pins(lock):
 def test_every_pinned_package_has_a_wheel(platform):
     for lock in LOCKS:
         for python in PYTHONS:
-            # The files of a pinned version stay what they are, so uv's cache can answer.
-            done = resolve(lock, platform, python, "--offline")
-            if done.returncode:
-                done = resolve(lock, platform, python)
-            if "error sending request" in done.stderr and not os.environ.get("CI"):
-                pytest.skip("the package index cannot be reached")
+            done = ask_uv(*installing(lock, platform, python))
             assert done.returncode == 0, f"{lock}, Python {python}: {done.stderr}"
 
 
@@ -57,8 +70,22 @@ def test_a_package_without_a_wheel_is_found(tmp_path):
         archive.add(tmp_path / "PKG-INFO", "uncompiled-1.0/PKG-INFO")
     lock = tmp_path / "requirements.txt"
     lock.write_text(f"uncompiled==1.0 --hash=sha256:{sha256(source.read_bytes()).hexdigest()}\n", encoding="utf-8")
-    done = resolve(lock, PLATFORMS[0], PYTHONS[0], "--no-index", f"--find-links={tmp_path}")
+    done = run_uv(*installing(lock, PLATFORMS[0], PYTHONS[0]), "--no-index", f"--find-links={tmp_path}")
     assert "uncompiled==1.0 has no usable wheels" in done.stderr
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_has_what_the_project_asks_for(lock, tmp_path):
+    said = subprocess.run(["make", "-n", "lock"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    [command] = [line for line in said.splitlines() if f"--output-file {lock}" in line]
+    _, *arguments = shlex.split(command)
+    copy = tmp_path / "requirements.txt"
+    shutil.copy(ROOT / lock, copy)
+    done = ask_uv(
+        *(str(copy) if argument == lock else argument for argument in arguments if argument != "--upgrade")
+    )
+    assert done.returncode == 0, done.stderr
+    assert copy.read_text(encoding="utf-8") == (ROOT / lock).read_text(encoding="utf-8"), "run make lock"
 
 
 @pytest.mark.parametrize("lock", LOCKS)

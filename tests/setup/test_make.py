@@ -110,6 +110,12 @@ def test_a_build_sets_everything_up_and_the_next_one_only_builds(checkout):
     assert checkout.make("book")[:2] == (0, [BUILD])
 
 
+def test_a_quick_check_needs_neither_npm_nor_a_build(checkout):
+    status, calls, _ = checkout.make("check")
+    assert status == 0
+    assert [call.split()[0] for call in calls] == ["python3.11"] * 4 + ["ruff", "ruff", "mypy", "pytest"]
+
+
 @pytest.mark.parametrize(
     ("version", "missing", "said"),
     [
