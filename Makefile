@@ -126,7 +126,7 @@ environment:
 	echo "$(PYTHON) $$wrong. Name another Python, from 3.11 to 3.14:" \
 		"make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1
 	@[ ! -s .venv/book.installed ] || echo ".venv was made for $$(cat .venv/book.installed): it is made anew."
-	@rm -f _build/.contents; $(PYTHON) -m venv --clear .venv $(or_say_why)
+	@rm -f _build/.contents node_modules/.*.installed; $(PYTHON) -m venv --clear .venv $(or_say_why)
 
 .venv/book.installed: book/requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --retries 2 --progress-bar on -r book/requirements.txt $(or_say_why)
@@ -137,12 +137,12 @@ environment:
 	@$(BIN)/python -m pip install --retries 2 -r tests/requirements.txt $(or_say_why)
 	@touch $@
 
-node_modules/.book.installed: package-lock.json .venv/book.installed
+node_modules/.book.installed: package-lock.json | .venv/book.installed
 	@$(BIN)/npm ci --omit=dev $(or_say_why)
 	@touch $@
 
 # npm starts from nothing, and what it installs for the tests has all that the book needs.
-node_modules/.test.installed: package-lock.json .venv/book.installed
+node_modules/.test.installed: package-lock.json | .venv/book.installed
 	@$(BIN)/npm ci $(or_say_why)
 	@touch node_modules/.book.installed $@
 

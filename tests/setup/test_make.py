@@ -10,7 +10,7 @@ import pytest
 
 MAKEFILE = Path(__file__).parents[2] / "Makefile"
 SOURCES = ["_toc.yml", "pyproject.toml", "package-lock.json", "book/requirements.txt", "tests/requirements.txt"]
-TOOLS = ["sh", "awk", "cat", "cp", "date", "df", "echo", "make", "mkdir", "rm", "touch"]
+TOOLS = ["sh", "awk", "cat", "cp", "date", "df", "echo", "mkdir", "rm", "touch"]
 
 # Runs code as another version of Python does, and makes environments out of copies of itself.
 PYTHON = """#!/bin/sh
@@ -66,7 +66,7 @@ class Checkout:
         """Run make, and return its exit status, the programs that it called, and what it said."""
         (self.root / "calls").unlink(missing_ok=True)
         done = subprocess.run(
-            ["make", "--no-print-directory", *arguments],
+            [shutil.which("make"), "--no-print-directory", *arguments],
             cwd=self.root,
             env={"PATH": self.path, **environment},
             stdout=subprocess.PIPE,
@@ -136,7 +136,7 @@ def test_a_python_that_does_not_do_is_told_in_one_line_and_another_does(checkout
     checkout.add_python("python3", version, missing)
     status, calls, (line, stop) = checkout.make("book")
     assert line == f"python3 {said}. Name another Python, from 3.11 to 3.14: make PYTHON=/path/to/python3.12 book"
-    assert stop.startswith("make: ***")
+    assert "*** [" in stop
     assert (status, calls) == (2, [])
     checkout.add_python("python3.14", (3, 14))
     assert checkout.make("PYTHON=python3.14", "book")[:2] == (0, [*setting_up("python3.14"), BUILD])
@@ -254,7 +254,7 @@ def test_an_update_that_stops_goes_on_without_a_new_environment(checkout):
     os.utime(checkout.root / "book" / "requirements.txt", (2e9, 2e9))
     assert checkout.make("book")[0] == 2
     (checkout.root / "broken").unlink()
-    assert checkout.make("book")[1][0] == f"python3.11 {INSTALL}"
+    assert checkout.make("book")[1] == [f"python3.11 {call}" for call in (INSTALL, EDITABLE)] + [BUILD]
 
 
 def test_npm_that_stops_says_what_to_do_and_the_next_make_goes_on(checkout):
