@@ -52,7 +52,7 @@ CONDITIONS = {
     "one processor": {"OPENBLAS_NUM_THREADS": "1"},
     "other locale": {"LANG": "C", "LC_ALL": "C", "TZ": "Pacific/Auckland"},
 }
-SECOND_TEXT = ("embeddings", 'package_docstrings("pandas")', 'package_docstrings("xarray")')
+SECOND_TEXT = ("embeddings", 'package_docstrings("pandas"', 'package_docstrings("xarray"')
 
 
 def record(session: nox.Session, condition: str, *changes: str) -> None:

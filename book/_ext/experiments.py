@@ -78,11 +78,13 @@ class Runner:
             notebook, timeout=self.timeout, config=settings, coalesce_streams=True, record_timing=False
         )
         self.clients.append(client)
+        cells: list[Any] = []
+        client.on_cell_start = lambda cell, cell_index: cells.append(cell)
         started = time.perf_counter()
         try:
             client.execute(cwd=str(path.parent))
         except (CellExecutionError, CellTimeoutError, RuntimeError) as error:  # the last one: its kernel is dead
-            run.failure = describe(path, notebook, error)
+            run.failure = describe(path, cells[-1] if cells else None, error)
         run.seconds = time.perf_counter() - started
         return run
 
@@ -99,9 +101,9 @@ def _kernel_settings(socket: Path) -> Traits:
     return Traits({"KernelManager": {"transport": "ipc", "ip": str(socket)}})
 
 
-def describe(path: Path, notebook: Any, error: Exception) -> list[str]:
+def describe(path: Path, cell: Any, error: Exception) -> list[str]:
     """Return what failed in a chapter: the cell, the statement, the sentence that it guards, and the machine."""
-    cell, output = _failed_cell(notebook)
+    output = next((each for each in cell.outputs if each.output_type == "error"), None) if cell else None
     lines = [f"{path}: an experiment failed."]
     if cell is not None:
         lines.append(f"  cell:      {cell.source.strip().splitlines()[0]}")
@@ -115,21 +117,6 @@ def describe(path: Path, notebook: Any, error: Exception) -> list[str]:
         lines.append(f"  {type(error).__name__}: {told[0]}")
     lines.append(f"  on:        {machine()}")
     return [line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…" for line in lines]
-
-
-def _failed_cell(notebook: Any) -> tuple[Any, Any]:
-    """Return the cell that failed and its error; without an error, the cell that was being run."""
-    started = None
-    for cell in notebook.cells:
-        if cell.cell_type != "code":
-            continue
-        for output in cell.outputs:
-            if output.output_type == "error":
-                return cell, output
-        if cell.execution_count is None:
-            return (started or cell), None
-        started = cell
-    return started, None
 
 
 def _statement(source: str, traceback: str) -> str:

@@ -20,7 +20,7 @@ BANDS = ("head", "middle", "tail")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def package_docstrings(package: str) -> str:
+def package_docstrings(package: str, length: int | None = None) -> str:
     """Return the docstrings of an installed package.
 
     The Python files of one version of a package are the same on every machine, so its docstrings are a text that
@@ -30,6 +30,8 @@ def package_docstrings(package: str) -> str:
     ----------
     package : str
         Name of an installed package or module. It is read, not imported.
+    length : int, optional
+        Number of letters, at least 1: the text ends there, and no more files are read. By default all of it.
 
     Returns
     -------
@@ -41,11 +43,13 @@ def package_docstrings(package: str) -> str:
     ------
     ModuleNotFoundError
         If there is no such package, or its source is not in files.
+    ValueError
+        If ``length`` is not as said here.
 
     Examples
     --------
-    >>> "N-dimensional" in package_docstrings("xarray")
-    True
+    >>> len(package_docstrings("xarray", 1000))
+    1000
     """
     found = importlib.util.find_spec(package) if package.isidentifier() else None
     origin = Path(found.origin) if found and found.origin else None
@@ -56,11 +60,14 @@ def package_docstrings(package: str) -> str:
     folder = origin.parent
     files = folder.rglob("*.py") if origin.name == "__init__.py" else [origin]
     texts: dict[str, None] = {}
+    longest = None if length is None else whole_number("length", length)
     for path in sorted(files, key=lambda path: path.relative_to(folder).as_posix()):
         documented = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, DOCUMENTED)]
         for node in sorted(documented, key=lambda node: getattr(node, "lineno", 0)):
             texts[ast.get_docstring(node) or ""] = None
-    return "\n".join(filter(None, texts))
+        if longest is not None and sum(map(len, texts)) >= longest:
+            break
+    return "\n".join(filter(None, texts))[:longest]
 
 
 @dataclass(frozen=True)

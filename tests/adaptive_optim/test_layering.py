@@ -13,6 +13,7 @@ NUMBERS = [path for path in sorted(SOURCES.glob("adaptive_optim/*.py")) if path.
 MAY_KNOW = {
     "optimizers": set(),
     "intervals": set(),
+    "workers": set(),
     "problems": {"optimizers"},
     "descent": {"optimizers"},
     "sweeps": {"optimizers", "problems", "descent"},
@@ -48,7 +49,7 @@ def test_the_reader_of_imports_sees_all_kinds(tmp_path):
 
 @pytest.mark.parametrize("path", NUMBERS, ids=lambda path: path.stem)
 def test_the_numbers_know_numpy_and_nothing_that_draws(path):
-    assert "numpy" in packages(path)
+    assert "numpy" in packages(path) or path.stem == "workers"
     assert not packages(path) & {
         "plotly",
         "sphinx",
