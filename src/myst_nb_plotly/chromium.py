@@ -23,6 +23,14 @@ new Promise(done => document.readyState === "complete" ? done() : addEventListen
 """
 
 
+def _is_not_cut_off(record: logging.LogRecord) -> bool:
+    """Leave out what choreographer logs when a browser ends in the middle of its last message, on a busy machine.
+
+    A message that is lost while something waits for it is an error anyway: a ``TimeoutError``.
+    """
+    return not record.getMessage().startswith("JSONError decoding message")
+
+
 class NoChromiumError(Exception):
     """There is no Chromium here, or it does not start."""
 
@@ -53,6 +61,7 @@ class Chromium:
             raise NoChromiumError("the Python package choreographer is not installed") from None
         # Other libraries of a build have everything logged, and this one tells of each of its steps.
         logging.getLogger("choreographer").setLevel(logging.WARNING)
+        logging.getLogger("choreographer.channels.pipe").addFilter(_is_not_cut_off)
         try:
             self._browser = Browser(headless=True)
             self._runner.run(self._limited(self._start()))
