@@ -27,7 +27,7 @@ def damage(built: Path) -> None:
     """Take away the pages, some runs and some pictures."""
     shutil.rmtree(built / "html", ignore_errors=True)
     shutil.rmtree(built / ".doctrees", ignore_errors=True)
-    (built / ".went-through").unlink(missing_ok=True)
+    (built / ".succeeded").unlink(missing_ok=True)
     for folder in built.glob("executed/*"):
         cache = get_cache(folder)
         for run in cache.list_cache_records():
