@@ -14,14 +14,16 @@ import nox
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
 RECORDS = Path("_build/matrix")
-PRINT_VERSION = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
+SHOW_VERSION = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
 OLDEST, NEWEST = (3, 11), (3, 14)
 
 
 def version(python: str) -> str:
     """Return the version of an interpreter, or "" if it does not start."""
     try:
-        return subprocess.run([python, "-c", PRINT_VERSION], capture_output=True, text=True, check=False).stdout.strip()
+        return subprocess.run(
+            [python, "-c", SHOW_VERSION], capture_output=True, text=True, check=False
+        ).stdout.strip()
     except OSError:
         return ""
 

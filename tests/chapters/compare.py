@@ -1,4 +1,4 @@
-"""Compare the results of the chapters on several machines. Exit status 1: they differ by more than rounding explains.
+"""Compare the results of the chapters on several machines; exit with 1 if they differ by more than rounding.
 
 Argument: the folder of the records. The reference is the first record under the usual conditions.
 """

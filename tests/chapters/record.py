@@ -1,7 +1,7 @@
 """Run the experiments of all chapters, and record what the cells print and which values the text shows.
 
-Arguments: the file to write, a name for the conditions, and for each replacement in a chapter the chapter's name, the
-old text and the new text.
+Arguments: the file to write, a name for the conditions, and for each replacement in a chapter the chapter's name,
+the old text and the new text.
 """
 
 from __future__ import annotations
