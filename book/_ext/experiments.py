@@ -1,8 +1,8 @@
 """Run the experiments of all chapters side by side, before Sphinx reads them.
 
 The results go into MyST-NB's own cache. The name of its folder is a hash of everything that a run depends on
-besides the notebook: a change of the package, of the lock file or of Python runs all chapters again. An edit of text
-runs none.
+besides the notebook. A change of the package, of the lock file or of Python runs all chapters again; an edit of the
+text runs none.
 """
 
 from __future__ import annotations
