@@ -1,6 +1,6 @@
-"""The experiments of all chapters on every Python, and under other conditions: what they print has to be the same.
+"""Run the experiments of all chapters on every Python and under other conditions, and compare their results.
 
-``nox`` runs all of it. ``PYTHONS`` has the interpreters, by default the system's and pyenv's from 3.11 on.
+``nox`` runs everything. ``PYTHONS`` lists the interpreters; the default is the system's and pyenv's, from 3.11 on.
 """
 
 import os
@@ -14,20 +14,22 @@ import nox
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
 RECORDS = Path("_build/matrix")
-ASK = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
+SHOW_VERSION = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
 OLDEST, NEWEST = (3, 11), (3, 14)
 
 
 def version(python: str) -> str:
     """Return the version of an interpreter, or "" if it does not start."""
     try:
-        return subprocess.run([python, "-c", ASK], capture_output=True, text=True, check=False).stdout.strip()
+        return subprocess.run(
+            [python, "-c", SHOW_VERSION], capture_output=True, text=True, check=False
+        ).stdout.strip()
     except OSError:
         return ""
 
 
 def interpreters() -> list[str]:
-    """Return the paths of the interpreters to use, one for each version."""
+    """Return the paths of the interpreters, one for each version."""
     given = os.environ.get("PYTHONS", "").split()
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
     found: dict[str, str] = {}
@@ -36,12 +38,12 @@ def interpreters() -> list[str]:
         if number and OLDEST <= tuple(map(int, number.split(".")[:2])) <= NEWEST:
             found.setdefault(number, path)
         elif given:
-            raise ValueError(f"PYTHONS: {path} is {number or 'no Python'}, must be from 3.11 to 3.14")
+            raise ValueError(f"PYTHONS: {path} is Python {number or '(does not start)'}, must be from 3.11 to 3.14")
     return list(found.values())
 
 
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
-# Without the code paths for newer processors.
+# Disables the code paths for newer processors.
 BASELINE = {
     "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
     "OPENBLAS_CORETYPE": "Nehalem",
@@ -56,7 +58,7 @@ SECOND_TEXT = ("embeddings", 'package_docstrings("pandas"', 'package_docstrings(
 
 
 def record(session: nox.Session, condition: str, *changes: str) -> None:
-    """Install what a chapter needs, run the experiments, and write what they say."""
+    """Install what a chapter needs, run the experiments, and write their results to a file."""
     session.install("--require-hashes", "-r", "requirements.txt")
     session.install("--no-deps", "--editable", ".")
     number = version(str(session.python)) if session.python else platform.python_version()
@@ -81,15 +83,15 @@ def conditions(session: nox.Session, condition: str) -> None:
 
 @nox.session(python=interpreters()[:1])
 def second_text(session: nox.Session) -> None:
-    """Run the chapter on embeddings with another text: every assert of it holds there, too."""
+    """Run the chapter on embeddings with another text: all its asserts must hold."""
     record(session, "second text", *SECOND_TEXT)
     for path in RECORDS.glob("*second-text.json"):
-        path.unlink()  # Its numbers are its own.
+        path.unlink()  # Another text gives other numbers: nothing to compare.
 
 
 @nox.session(python=False, default=False)
 def ci(session: nox.Session) -> None:
-    """Run what every change has to pass: two Pythons, baseline code paths, the second text."""
+    """Run the part for every change: two Pythons, baseline code paths, the second text."""
     first, *others = interpreters()
     for python in [first, *others[-1:]]:
         session.notify(f"experiments-{python}")
@@ -100,5 +102,5 @@ def ci(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def compare(session: nox.Session) -> None:
-    """Compare what was written."""
+    """Compare the results."""
     session.run(sys.executable, "tests/chapters/compare.py", str(RECORDS))

@@ -1,7 +1,8 @@
 """Run the experiments of all chapters side by side, before Sphinx reads them.
 
-The results go into MyST-NB's own cache. Its folder is named after all that a run depends on besides the notebook: a
-change of the package, of the lock file or of Python runs everything again, and an edit of text runs nothing.
+The results go into MyST-NB's own cache. The name of its folder is a hash of everything that a run depends on
+besides the notebook. A change of the package, of the lock file or of Python runs all chapters again; an edit of the
+text runs none.
 """
 
 from __future__ import annotations
@@ -40,24 +41,24 @@ LONGEST_LINE = 200
 
 @dataclass
 class Run:
-    """A chapter whose cells have run."""
+    """An executed chapter."""
 
     path: Path
     notebook: Any
     seconds: float = 0.0
     failure: list[str] = field(default_factory=list)
-    """What went wrong, in a few lines; empty if nothing did."""
+    """The report of a failure, line by line; empty if all cells ran."""
 
 
 class Runner:
-    """Runs chapters, as many at once as there are processors."""
+    """Runs chapters in parallel, one per processor."""
 
     def __init__(self, timeout: float | None) -> None:
         self.timeout = timeout
         self.clients: list[NotebookClient] = []
 
     def run(self, notebooks: dict[Path, Any]) -> Any:
-        """Yield a ``Run`` for each notebook, as they end. An interruption ends their kernels, too."""
+        """Yield a ``Run`` for each notebook as it completes. An exception or Ctrl-C kills the kernels."""
         with TemporaryDirectory() as sockets, ThreadPoolExecutor(os.cpu_count()) as pool:
             try:
                 waiting = [
@@ -73,7 +74,7 @@ class Runner:
 
     def _run(self, path: Path, notebook: Any, settings: Traits) -> Run:
         run = Run(path, notebook)
-        # What one print writes may come in two pieces, and MyST-NB would make two lines of them.
+        # The output of one print may arrive in two messages, which MyST-NB would show as two lines.
         client = NotebookClient(
             notebook, timeout=self.timeout, config=settings, coalesce_streams=True, record_timing=False
         )
@@ -83,7 +84,7 @@ class Runner:
         started = time.perf_counter()
         try:
             client.execute(cwd=str(path.parent))
-        except (CellExecutionError, CellTimeoutError, RuntimeError) as error:  # the last one: its kernel is dead
+        except (CellExecutionError, CellTimeoutError, RuntimeError) as error:  # RuntimeError: the kernel died
             run.failure = describe(path, cells[-1] if cells else None, error)
         run.seconds = time.perf_counter() - started
         return run
@@ -95,14 +96,14 @@ class Runner:
 
 
 def _kernel_settings(socket: Path) -> Traits:
-    """Return how to talk to a kernel: by sockets in files, which need no encryption, where the system has them."""
+    """Return the settings of a kernel: Unix sockets, which need no encryption, where the system has them."""
     if sys.platform == "win32":
         return Traits()
     return Traits({"KernelManager": {"transport": "ipc", "ip": str(socket)}})
 
 
 def describe(path: Path, cell: Any, error: Exception) -> list[str]:
-    """Return what failed in a chapter: the cell, the statement, the sentence that it guards, and the machine."""
+    """Return a report of a failure: the cell, the statement, the sentence that it guards, and the machine."""
     output = next((each for each in cell.outputs if each.output_type == "error"), None) if cell else None
     lines = [f"{path}: an experiment failed."]
     if cell is not None:
@@ -113,14 +114,14 @@ def describe(path: Path, cell: Any, error: Exception) -> list[str]:
         kind = "sentence: " if output.ename == "AssertionError" else f"{output.ename}:"
         lines.append(f"  {kind} {' '.join(output.evalue.split())}")
     else:
-        told = str(error).strip().splitlines() or [type(error).__name__]
-        lines.append(f"  {type(error).__name__}: {told[0]}")
+        message = str(error).strip().splitlines() or [""]
+        lines.append(f"  {type(error).__name__}: {message[0]}")
     lines.append(f"  on:        {machine()}")
     return [line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…" for line in lines]
 
 
 def _statement(source: str, traceback: str) -> str:
-    """Return the statement of a cell at which it failed."""
+    """Return the statement of a cell that raised the error."""
     number = re.search(r"line (\d+)", re.sub(r"\x1b\[[0-9;]*m", "", traceback))
     if number:
         line = int(number[1])
@@ -128,18 +129,18 @@ def _statement(source: str, traceback: str) -> str:
             statements = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
         except SyntaxError:
             return source.splitlines()[line - 1]
-        around = [node for node in statements if node.lineno <= line <= (node.end_lineno or node.lineno)]
-        if around:
-            innermost = max(around, key=lambda node: node.lineno)
+        enclosing = [node for node in statements if node.lineno <= line <= (node.end_lineno or node.lineno)]
+        if enclosing:
+            innermost = max(enclosing, key=lambda node: node.lineno)
             if isinstance(innermost, ast.Assert):
                 innermost.msg = None
                 return ast.unparse(innermost)
             return (ast.get_source_segment(source, innermost) or "").splitlines()[0]
-    return "(not known)"
+    return "(unknown)"
 
 
 def machine() -> str:
-    """Return the versions and the code paths that numbers may depend on."""
+    """Return the versions and the code paths that results may depend on."""
     settings: Any = np.show_config(mode="dicts")
     path = (settings["SIMD Extensions"].get("found") or ["baseline"])[-1]
     version = ".".join(map(str, sys.version_info[:3]))
@@ -147,16 +148,16 @@ def machine() -> str:
 
 
 def digest(root: Path) -> str:
-    """Return a name for all that a run depends on besides its notebook."""
+    """Return a hash of everything that a run depends on besides its notebook."""
     files = [
         *sorted((root / "src").rglob("*.py")),
         *sorted((root / "book" / "live_demo").glob("*.json*")),
         root / "book" / "requirements.txt",
     ]
-    found = hashlib.sha256(sys.version.encode())
+    combined = hashlib.sha256(sys.version.encode())
     for path in filter(Path.is_file, files):
-        found.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    return found.hexdigest()[:16]
+        combined.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return combined.hexdigest()[:16]
 
 
 def _use_cache(app: Sphinx, config: Config) -> None:
@@ -167,7 +168,7 @@ def _use_cache(app: Sphinx, config: Config) -> None:
 
 
 def _fill_cache(app: Sphinx, env: Any, names: list[str]) -> None:
-    """Run what is not in the cache; end the build if something fails, after all have run."""
+    """Run the chapters that are not in the cache. If one fails, run the others, then end the build."""
     cache = get_cache(app.config.nb_execution_cache_path)
     notebooks = {}
     for name in names:
@@ -194,7 +195,7 @@ def _fill_cache(app: Sphinx, env: Any, names: list[str]) -> None:
             bundle = CacheBundleIn(run.notebook, str(run.path), data={"execution_seconds": run.seconds})
             cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
     if failures:
-        # An exception of Sphinx's would print the way through Sphinx and Jupyter Book, too.
+        # For an exception, Jupyter Book would also print its own traceback.
         print(*failures, sep="\n", file=sys.stderr)
         sys.exit(1)
 

@@ -1,6 +1,6 @@
-"""Compare what the chapters say on several machines; 1 if they differ by more than other code paths explain.
+"""Compare the results of the chapters on several machines; exit with 1 if they differ by more than rounding.
 
-Argument: the folder of the records. The first record under the usual conditions is what all others are compared to.
+Argument: the folder of the records. The reference is the first record under the usual conditions.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 REFERENCE = "usual"
-LONGEST = 300  # letters shown of a value
+MAX_LENGTH = 300  # characters shown of a value
 
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield where two records differ, and both values."""
+    """Yield the place of each difference and both values."""
     for chapter in sorted(one["chapters"].keys() | other["chapters"].keys()):
         pair = one["chapters"].get(chapter), other["chapters"].get(chapter)
         if None in pair:
@@ -80,7 +80,7 @@ def main(folder: str) -> int:
         print(f"{name} ({each['machine']}): {state}")
         for place, one, other in found:
             mark = "DIFFERS" if (place, one, other) in bad else "last digit"
-            print(f"  {mark}: {place}\n    {one[:LONGEST]}\n    {other[:LONGEST]}")
+            print(f"  {mark}: {place}\n    {one[:MAX_LENGTH]}\n    {other[:MAX_LENGTH]}")
         failed |= bool(bad)
     return int(failed)
 

@@ -1,7 +1,7 @@
-"""Run the experiments of all chapters, and write down all that their cells print and that their text shows.
+"""Run the experiments of all chapters, and record what the cells print and which values the text shows.
 
-Arguments: the file to write, a name for the conditions, and for each change of a chapter its name, the text to
-replace and the new text.
+Arguments: the file to write, a name for the conditions, and for each replacement in a chapter the chapter's name,
+the old text and the new text.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ sys.path.append(str(ROOT / "book" / "_ext"))
 import experiments  # noqa: E402
 
 TIMEOUT = 1200  # seconds a cell
-# What a chapter's text shows of a value: {glue:text}`name` or {glue:text}`name:.2f`
+# A value in a chapter's text: {glue:text}`name` or {glue:text}`name:.2f`
 SHOWN = re.compile(r"\{glue:text\}`([^`:]+)(?::([^`]*))?`")
 
 
 def printed(cell: Any) -> str:
-    """Return what a cell prints and the text of its result; figures and glued values have none."""
+    """Return what a cell prints and its result as text; figures and glued values have no text."""
     texts = []
     for output in cell.outputs:
         if output.output_type == "stream" and output.name == "stdout":
@@ -52,7 +52,7 @@ def glued(notebook: Any) -> dict[str, str]:
 
 
 def shown(text: str, values: dict[str, str]) -> dict[str, str]:
-    """Return the values that a text shows, with as many digits as it shows."""
+    """Return the values that a text shows, formatted as in the text."""
     found = {}
     for name, form in SHOWN.findall(text):
         if name in values:
@@ -62,7 +62,7 @@ def shown(text: str, values: dict[str, str]) -> dict[str, str]:
 
 
 def record(path: Path, notebook: Any) -> dict[str, Any]:
-    """Return what a chapter says, cell by cell, named by their first lines."""
+    """Return the output of each cell, with the cell's first line, and the values in the text."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     return {
         "cells": [[cell.source.strip().splitlines()[0], printed(cell)] for cell in cells],
@@ -71,8 +71,8 @@ def record(path: Path, notebook: Any) -> dict[str, Any]:
 
 
 def main(target: str, condition: str, *changes: str) -> int:
-    """Write the record; 1 if an experiment failed."""
-    os.environ["TQDM_DISABLE"] = "1"  # as in a build: progress is no result
+    """Write the record, and return 1 if an experiment failed."""
+    os.environ["TQDM_DISABLE"] = "1"  # Progress bars are no results.
     chapters: dict[str, Any] = {}
     notebooks = {}
     cache = get_cache(ROOT / "_build" / "executed" / experiments.digest(ROOT))
@@ -95,7 +95,7 @@ def main(target: str, condition: str, *changes: str) -> int:
                 raise KeyError
             _, done = cache.merge_match_into_notebook(notebook)
             chapters[path.stem] = record(path, done)
-            print(f"{path.stem}: as the book was built", flush=True)
+            print(f"{path.stem}: taken from the built book", flush=True)
         except KeyError:
             notebooks[path] = notebook
     failed = False
@@ -106,14 +106,14 @@ def main(target: str, condition: str, *changes: str) -> int:
             print(*run.failure, sep="\n", flush=True)
         else:
             chapters[run.path.stem] = record(run.path, run.notebook)
-    told = {
+    result = {
         "condition": condition,
         "machine": experiments.machine(),
         "architecture": platform.machine(),
         "chapters": chapters,
     }
     Path(target).parent.mkdir(parents=True, exist_ok=True)
-    Path(target).write_text(json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+    Path(target).write_text(json.dumps(result, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
     return int(failed)
 
 

@@ -128,14 +128,14 @@ def test_a_quick_check_needs_neither_npm_nor_a_build(checkout):
         (
             (3, 12),
             ["ensurepip"],
-            "cannot make environments: on Debian and Ubuntu, install python3-venv",
+            "cannot create virtual environments: on Debian and Ubuntu, install python3-venv",
         ),
     ],
 )
 def test_a_python_that_does_not_do_is_told_in_one_line_and_another_does(checkout, version, missing, said):
     checkout.add_python("python3", version, missing)
     status, calls, (line, stop) = checkout.make("book")
-    assert line == f"python3 {said}. Name another Python, from 3.11 to 3.14: make PYTHON=/path/to/python3.12 book"
+    assert line == f"python3 {said}. Use a Python from 3.11 to 3.14: make PYTHON=/path/to/python3.12 book"
     assert "*** [" in stop
     assert (status, calls) == (2, [])
     checkout.add_python("python3.14", (3, 14))
@@ -153,7 +153,7 @@ def test_a_python_that_is_not_there_is_told_in_one_line(checkout, arguments):
     (checkout.programs / "python3").unlink()
     status, calls, (line, _) = checkout.make(*arguments)
     name = "python3.21" if len(arguments) == 2 else "python3"
-    said = f"{name} is not installed here, or does not start. Name another Python, from 3.11 to 3.14"
+    said = f"{name} is not installed or does not start. Use a Python from 3.11 to 3.14"
     assert line == f"{said}: make PYTHON=/path/to/python3.12 book"
     assert (status, calls) == (2, [])
     checkout.add_python(name, (3, 13))
@@ -168,7 +168,7 @@ def test_a_python_that_is_asked_for_by_name_is_the_one_that_is_used(checkout, na
     arguments, environment = (["PYTHON=python3.12"], {}) if named == "argument" else ([], given)
     status, calls, said = checkout.make("book", *arguments, **environment)
     assert (status, calls) == (0, [*setting_up("python3.12"), BUILD])
-    assert said[0] == f".venv was made for {checkout.root}, Python 3.11 of /usr: it is made anew."
+    assert said[0] == f"Creating .venv again: it was created for {checkout.root}, Python 3.11 of /usr."
     assert checkout.make("book", *arguments, **environment)[:2] == (0, [BUILD])
     assert checkout.make("book")[:2] == (0, [BUILD])
 
@@ -233,8 +233,8 @@ def test_an_environment_that_is_of_no_use_is_made_anew(checkout, spoil):
 NO_NETWORK = "ERROR: No matching distribution found for alabaster==0.7.16"
 NO_SPACE = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"
 GO_ON = (
-    "The installation stopped, for the reason above. If there is no network, or less than 2 GB of disk, repair "
-    "that and run make again: it goes on from here."
+    "The installation failed: see above. If there is no network or less than 2 GB of free disk, fix that and run "
+    "make again: it continues from here."
 )
 
 
@@ -273,7 +273,7 @@ def test_a_disk_that_is_full_is_told_in_one_line_and_the_next_make_goes_on(check
     )
     status, calls, (*_, line, _) = checkout.make("book")
     assert (status, calls) == (2, setting_up("python3.11"))
-    assert line == "Less than 200 MB of disk are free: free some, then run make again."
+    assert line == "Less than 200 MB of disk are free. Free some space and run make again."
     (checkout.programs / "df").unlink()
     assert checkout.make("book")[:2] == (0, [BUILD])
 

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from audit_reproducible import ROOT, build, copy_sources, differences
+from jupyter_cache import get_cache
 
 KILLS = 6
 # Chapters that run in a moment.
@@ -26,10 +27,12 @@ def damage(built: Path) -> None:
     """Take away the pages, some runs and some pictures."""
     shutil.rmtree(built / "html", ignore_errors=True)
     shutil.rmtree(built / ".doctrees", ignore_errors=True)
-    (built / ".went-through").unlink(missing_ok=True)
-    for run in built.glob("executed/*/book/*.ipynb"):
-        if f"book/{run.stem}" in CHAPTERS:
-            run.unlink()
+    (built / ".succeeded").unlink(missing_ok=True)
+    for folder in built.glob("executed/*"):
+        cache = get_cache(folder)
+        for run in cache.list_cache_records():
+            if run.uri.removesuffix(".md").endswith(CHAPTERS):
+                cache.remove_cache(run.pk)
     for picture in sorted((built / ".plotly-pictures").glob("*"))[::8]:
         shutil.rmtree(picture)
 
