@@ -210,7 +210,7 @@ def test_sparse_adam_counts_the_steps_of_the_table_not_of_the_row(torch):
     optimizer = torch.optim.SparseAdam(list(table.parameters()), lr=0.01)
     for _ in range(10):
         torch_step(torch, table, optimizer, [0], [[1.0]])
-    optimizer.state[table.weight]["step"] = 10_000
+    optimizer.state[table.weight]["step"] = 10_000  # as after 10,000 steps of other rows
     torch_step(torch, table, optimizer, [1], [[1.0]])
     # The first step of a late row is (1 - beta1) / sqrt(1 - beta2) times the learning rate.
     np.testing.assert_allclose(-table.weight[1].item() / 0.01, 0.1 / np.sqrt(0.001), rtol=1e-4)
