@@ -193,9 +193,9 @@ def test_docstrings_are_sorted_by_module_and_line_without_duplicates(tmp_path, m
 
 
 def test_a_text_has_at_most_max_length_characters():
-    text = package_docstrings("xarray")
-    for max_length in (1, 1000, 100_000, 10**9):
-        assert package_docstrings("xarray", max_length) == text[:max_length]
+    text = package_docstrings("tqdm")
+    for max_length in (1, 1000, len(text) - 1, 10**9):
+        assert package_docstrings("tqdm", max_length) == text[:max_length]
 
 
 @pytest.mark.parametrize("package", ["no_such_package", "sys", "", "not a name", "xarray.core"])
