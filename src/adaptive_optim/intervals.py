@@ -91,7 +91,9 @@ def significantly_above(samples: ArrayLike, other: ArrayLike, confidence_level: 
     --------
     median_interval : Interval that this function compares.
 
-    Notes ----- ``False`` does not mean that the medians are equal, only that these samples do not show a
+    Notes
+    -----
+    ``False`` does not mean that the medians are equal, only that these samples do not show a
     difference. The test is stricter than a Mann-Whitney test at the same confidence level.
 
     Examples

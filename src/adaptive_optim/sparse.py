@@ -70,7 +70,9 @@ def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike,
     ValueError
         If an argument is invalid. Then table and state are unchanged.
 
-    Notes ----- For :class:`SGD` and :class:`Adagrad` the result equals a dense step, bit for bit, because a zero
+    Notes
+    -----
+    For :class:`SGD` and :class:`Adagrad` the result equals a dense step, bit for bit, because a zero
     gradient changes nothing. For the others it is a different algorithm, called *lazy*. In a row without gradient,
     a dense step decays the averages, and with momentum it moves the parameters; a lazy step changes neither.
 

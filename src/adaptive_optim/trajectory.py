@@ -75,7 +75,9 @@ def minimize(
         If ``params`` is not finite or not a vector, a setting does not broadcast to its shape, the gradient has
         another shape, ``num_steps`` is not a positive integer, or ``optimizer`` is not an optimizer.
 
-    Notes ----- A run *diverges* at the first step after which its parameters, or their squares, are not finite, or
+    Notes
+    -----
+    A run *diverges* at the first step after which its parameters, or their squares, are not finite, or
     in which a rate becomes 0 because an accumulator overflowed. From then on its parameters and rates are ``nan``;
     the other runs continue.
 
