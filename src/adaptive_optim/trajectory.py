@@ -147,8 +147,8 @@ def iter_steps(
 
 def take_step(optimizer: Optimizer, state: Any, params: Array, grad: Array) -> tuple[Any, Any, Any, Array]:
     """Return the new state, the rate, the direction and the new parameters of one step."""
-    state, rate, direction = optimizer.step(state, grad)
-    params = params - rate * direction
+    state, rate, direction, decay = optimizer.step(state, grad)
+    params = (1 - decay) * params - rate * direction
     return state, rate, direction, params
 
 

@@ -94,7 +94,7 @@ def test_a_step_preserves_float32_in_state_rate_and_direction(case, number):
     optimizer = row.ours(**{name: number(value) for name, value in our.items()})
     state = optimizer.init(np.float32(START))
     for grad in np.float32([[0.25, 0.0], [0.0, -3.0], [2.0, 0.0]]):
-        state, rate, direction = optimizer.step(state, grad)
+        state, rate, direction, _ = optimizer.step(state, grad)
         arrays = [array for array in state if not isinstance(array, int)]
         assert {array.dtype for array in [*arrays, rate, direction]} == {np.dtype("float32")}
 

@@ -24,7 +24,7 @@ def dense_step(optimizer, table, state, rows, grads):
     for position, row in enumerate(rows):
         total[..., row, :] += grads[..., position, :]
     with np.errstate(all="ignore"):
-        state, rate, direction = optimizer.step(state, total)
+        state, rate, direction, _ = optimizer.step(state, total)
         return state, rate, direction, table - rate * direction
 
 
@@ -251,7 +251,7 @@ class CountedRMSProp(RMSProp):
 
     def step(self, state, grad):
         t = state.t + 1
-        (mean_square,), _, _ = super().step(RMSProp().init(grad)._replace(mean_square=state.mean_square), grad)
+        (mean_square,), *_ = super().step(RMSProp().init(grad)._replace(mean_square=state.mean_square), grad)
         rate = self.learning_rate / (np.sqrt(mean_square / (1 - self.rho**t)) + self.eps)
         return Step(CountedState(t, mean_square), rate, grad)
 

@@ -59,10 +59,10 @@ class Adagrad(OptimizerBase):
     >>> import numpy as np
     >>> optimizer = Adagrad(learning_rate=0.1)
     >>> state = optimizer.init([1.0, 1.0])
-    >>> state, rate, direction = optimizer.step(state, np.array([3.0, 0.5]))
+    >>> state, rate, direction, _ = optimizer.step(state, np.array([3.0, 0.5]))
     >>> np.round(rate * direction, 6)
     array([0.1, 0.1])
-    >>> state, rate, direction = optimizer.step(state, np.array([4.0, 0.0]))
+    >>> state, rate, direction, _ = optimizer.step(state, np.array([4.0, 0.0]))
     >>> state.sum_of_squares
     array([25.  ,  0.25])
     >>> np.round(rate, 6)

@@ -68,7 +68,7 @@ class Adam(OptimizerBase):
     --------
     >>> import numpy as np
     >>> optimizer = Adam(learning_rate=0.01)
-    >>> state, rate, direction = optimizer.step(optimizer.init([0.0, 0.0]), np.array([5.0, -0.02]))
+    >>> state, rate, direction, _ = optimizer.step(optimizer.init([0.0, 0.0]), np.array([5.0, -0.02]))
     >>> np.round(rate * direction, 6)
     array([ 0.01, -0.01])
     """

@@ -60,7 +60,7 @@ class Momentum(OptimizerBase):
     >>> optimizer = Momentum(learning_rate=0.1, beta=0.5)
     >>> state = optimizer.init([0.0])
     >>> for _ in range(3):
-    ...     state, rate, direction = optimizer.step(state, np.array([1.0]))
+    ...     state, rate, direction, _ = optimizer.step(state, np.array([1.0]))
     >>> direction
     array([1.75])
     """

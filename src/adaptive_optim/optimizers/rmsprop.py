@@ -58,7 +58,7 @@ class RMSProp(OptimizerBase):
     --------
     >>> import numpy as np
     >>> optimizer = RMSProp(learning_rate=0.01, rho=0.75)
-    >>> state, rate, direction = optimizer.step(optimizer.init([0.0]), np.array([5.0]))
+    >>> state, rate, direction, _ = optimizer.step(optimizer.init([0.0]), np.array([5.0]))
     >>> np.round(rate * direction, 6)
     array([0.02])
     """

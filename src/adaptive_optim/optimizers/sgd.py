@@ -45,7 +45,7 @@ class SGD(OptimizerBase):
     --------
     >>> import numpy as np
     >>> optimizer = SGD(learning_rate=0.1)
-    >>> state, rate, direction = optimizer.step(optimizer.init([1.0, 1.0]), np.array([2.0, 0.0]))
+    >>> state, rate, direction, _ = optimizer.step(optimizer.init([1.0, 1.0]), np.array([2.0, 0.0]))
     >>> rate
     array([0.1, 0.1])
     >>> rate * direction
