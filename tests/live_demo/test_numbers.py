@@ -161,6 +161,15 @@ MALFORMED_VALUES = (
 )
 
 
+def test_each_invalid_part_of_a_link_is_reported():
+    names = ["colour=red", "activity=0", "activity=1e999", "activity=0x10", "noise=NaN", "step=12.5", "step=-1"]
+    names += ["shown=Adam Lion", "one_rate=maybe", "bias_correction=constructor", "history=__proto__"]
+    names += ["preset=toString", "constructor=1", "batch_size=5", "<b>bold</b>=<i>"]
+    (result,) = run_in_javascript([f"theta1=0.5&{'&'.join(names)}&seed=3"])
+    assert result["invalid"] == names
+    assert result["fragment"] == "seed=3&theta1=0.5"
+
+
 def test_malformed_links_give_valid_states():
     rng = random.Random(0)
     fragments = []
