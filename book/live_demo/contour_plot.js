@@ -3,9 +3,9 @@ import { Axis, WIDTH, addChart, downsample, linePath, setAttribute, setText, tra
 
 // Both axes have the same scale, so that a rotated ellipse is a contour.
 const MARGIN = { left: 46, right: 8, top: 8, bottom: 46 };
-const NUM_BINS = 40; // with at most four points of a path each
-const POINTER_DISTANCE = 12; // from the pointer to a path that it selects, in units of the SVG
-const KEY_STEP = 0.05; // of the start, by an arrow key
+const NUM_BINS = 40; // A path has at most four points per bin.
+const MAX_POINTER_DISTANCE = 12; // The pointer highlights a path within this distance, in units of the SVG.
+const KEY_STEP = 0.05; // An arrow key moves the start by this distance.
 const ARROWS = { ArrowLeft: [-KEY_STEP, 0], ArrowRight: [KEY_STEP, 0], ArrowUp: [0, KEY_STEP], ArrowDown: [0, -KEY_STEP] };
 const MARKERS = { inside: "M-5,0A5,5 0 1 1 5,0A5,5 0 1 1 -5,0Z", outside: "M-4,-6L7,0L-4,6Z", diverged: "M-5,-5L5,5M-5,5L5,-5" };
 
@@ -132,7 +132,7 @@ export class ContourPlot {
   findNearest(clientX, clientY) {
     const point = this.#toPlot(clientX, clientY);
     let nearest;
-    let minDistance = POINTER_DISTANCE;
+    let minDistance = MAX_POINTER_DISTANCE;
     for (const [name, points] of this.points) {
       for (let i = 0; i < points.length; i++) {
         const distance = distanceToSegment(point, points[Math.max(0, i - 1)], points[i]);

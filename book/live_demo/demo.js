@@ -17,11 +17,11 @@ const RUN_SETTINGS = Object.keys(SETTINGS).filter((name) => !SETTINGS[name].view
 /** The hyperparameters with a control beside their optimizer. All optimizers share one ε. */
 const HYPERPARAMETER_LABELS = { beta: "β", rho: "ρ", beta1: "β₁", beta2: "β₂", bias_correction: "bias correction" };
 
-/** The text in place of a preset's description. */
+/** Shown while no preset is open. */
 export const HINT = "Lower the activity and watch the bars. Space plays and pauses, comma and full stop step back and forward.";
 
 export class Demo {
-  /** page.js sets these. */
+  // Event handlers, set by page.js.
   onStateChange = () => {};
   onPlay;
   onOpen;

@@ -2,7 +2,7 @@
 import { Axis, addChart, decadeDomain, downsample, linePath, setAttribute, translate } from "./chart.js";
 
 const MARGIN = { left: 56, right: 20, top: 24, bottom: 36 };
-const NUM_BINS = 75; // with at most two points of a curve each
+const NUM_BINS = 75; // A curve has at most two points per bin.
 
 export class LineChart {
   constructor(parent, { optimizers, id, type, height: totalHeight, title, label }) {
@@ -50,7 +50,7 @@ export class LineChart {
   }
 }
 
-/** Returns an axis domain that contains all losses, within limits. */
+/** Returns an axis domain from the lowest final loss to the highest loss, within limits. */
 export function lossDomain(runs) {
   let [low, high] = [1e-3, 1];
   for (const { losses, divergedAt } of runs) {

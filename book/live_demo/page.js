@@ -5,7 +5,7 @@
 // drawing      demo: all parts together; controls; chart and contour_plot, bar_chart, line_chart
 // text         text, step_table, python
 //
-// To add a preset, add it to presets.json and measure what its description says in book/live_demo.md.
+// To add a preset, add it to presets.json, and add a measurement to book/live_demo.md that confirms its description.
 import { setAttribute, setText } from "./chart.js";
 import { Demo, HINT } from "./demo.js";
 import { PRESETS, parseFragment, presetState, toFragment } from "./link.js";
@@ -114,7 +114,7 @@ class Player {
     demo.playButton.text("Pause");
     let last = performance.now();
     const tick = (now) => {
-      last = Math.max(last, now - 2 * REDUCED_MOTION_INTERVAL); // Does not catch up on the time that a page was hidden.
+      last = Math.max(last, now - 2 * REDUCED_MOTION_INTERVAL); // Does not catch up after the page was hidden.
       const numSteps = Math.floor(((now - last) / 1000) * demo.state.speed);
       if (numSteps >= 1 && (!reducedMotion.matches || now - last >= REDUCED_MOTION_INTERVAL)) {
         last = reducedMotion.matches ? now : last + (numSteps / demo.state.speed) * 1000;
@@ -127,7 +127,7 @@ class Player {
   }
 }
 
-/** Adds the keys for playback. Setting the step by hand stops the playback. */
+/** Adds the keys for playback. Playback stops when the reader changes the step. */
 function addPlaybackKeys(demo, player) {
   demo.element.addEventListener("input", ({ target }) => target.closest(".control-step") && player.stop());
   demo.element.addEventListener("click", ({ target }) => target.matches(".back, .forward") && player.stop());

@@ -33,7 +33,7 @@ export function makeBatches({ dense, orders }, batchSize, numSteps) {
     const [stride, offset] = orders[Math.floor(i / numSamples)];
     samples[i] = ((i % numSamples) * stride + offset) % numSamples;
   }
-  // Batches of one sample repeat in each epoch, so each sample is stored once.
+  // With a batch size of 1, every sample is one batch, which all epochs share.
   if (batchSize === 1) return { batchSize, samples: allSamples, batchOfStep: samples };
   for (let first = 0; first < samples.length; first += batchSize) samples.subarray(first, first + batchSize).sort();
   return { batchSize, samples, batchOfStep: Int32Array.from({ length: numSteps }, (_, step) => step) };
