@@ -59,8 +59,8 @@ def demo_data() -> dict[str, Any]:
     optimizers = [
         {"name": name, "color": style["color"], "dashes": DASHES[style["dash"]]} for name, style in STYLES.items()
     ]
-    looks = {"optimizers": optimizers, "window": AXIS_RANGE, "levels": CONTOUR_LEVELS.tolist()}
-    return {"looks": looks, "seeds": [seed_data(seed) for seed in SEEDS]}
+    options = {"optimizers": optimizers, "window": AXIS_RANGE, "levels": CONTOUR_LEVELS.tolist()}
+    return {"chartOptions": options, "seeds": [seed_data(seed) for seed in SEEDS]}
 
 
 class Demo(nodes.General, nodes.Element):  # type: ignore[misc]
