@@ -18,8 +18,6 @@ from sphinx.util import logging
 from myst_nb_plotly import pictures_of
 from myst_nb_plotly.chromium import Chromium, NoChromiumError
 
-# Search engines cut longer descriptions and replace shorter ones.
-MIN_LENGTH, MAX_LENGTH = 50, 160
 WIDTH, HEIGHT = 1200, 630
 PUBLISHED = "_static/link-previews"
 
@@ -32,18 +30,9 @@ def _store(app: Sphinx) -> Path:
 
 def _note_description(app: Sphinx, document: nodes.document) -> None:
     """Pass the description of a page on to sphinxext-opengraph, which would take the first lines of its text."""
-    found = [node["content"] for node in document.findall(nodes.meta) if node.get("name") == "description"]
-    description = found[0] if found else ""
-    app.env.metadata[app.env.docname]["og:description"] = description
-    if not MIN_LENGTH <= len(description) <= MAX_LENGTH:
-        logger.warning(
-            "the description of a page (myst: html_meta: description: in its front matter) must have %d to %d "
-            "characters, and has %d",
-            MIN_LENGTH,
-            MAX_LENGTH,
-            len(description),
-            location=app.env.docname,
-        )
+    for node in document.findall(nodes.meta):
+        if node.get("name") == "description":
+            app.env.metadata[app.env.docname]["og:description"] = node["content"]
 
 
 def _card(app: Sphinx, page: str) -> str:
@@ -52,7 +41,7 @@ def _card(app: Sphinx, page: str) -> str:
     context = {
         "book": app.config.html_title,
         "title": app.env.titles[page].astext(),
-        "description": app.env.metadata[page]["og:description"],
+        "description": app.env.metadata[page].get("og:description", ""),
         "favicon": Path(app.confdir, app.config.html_favicon).read_text(encoding="utf-8"),
         "figure": pictures[0].read_text(encoding="utf-8") if pictures else first_map(app, page),
         "width": WIDTH,

@@ -153,10 +153,6 @@ def _visit(translator: HTML5Translator, node: Demo) -> None:
     raise nodes.SkipNode
 
 
-def _skip(translator: Any, node: Demo) -> None:
-    raise nodes.SkipNode
-
-
 def _add_files(app: Sphinx, page: str, template: str, context: dict[str, Any], document: Any) -> None:
     kind = app.env.metadata.get(page, {}).get("live_demo")
     if kind:
@@ -167,7 +163,7 @@ def _add_files(app: Sphinx, page: str, template: str, context: dict[str, Any], d
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
-    app.add_node(Demo, html=(_visit, None), latex=(_skip, None), text=(_skip, None))
+    app.add_node(Demo, html=(_visit, None))
     app.add_directive("live-demo", DemoDirective)
     app.add_role("demo", PresetRole())
     app.connect("config-inited", _add_static_path)

@@ -38,7 +38,7 @@ WITH_SLIDER = "sparse_gradients"
 
 # 1 KB is 1000 bytes.
 KB = 1000
-PAGE_KB = 150  # at most, gzip: a chapter without fonts and pictures, before its first figure is near
+PAGE_KB = 200  # at most, gzip: a chapter without fonts and pictures, before its first figure is near
 PLOTLY_KB = 500  # at most, gzip: plotly.js, once
 STEP_MS = 33  # wanted, not enforced: from a slider's step to its paint
 

@@ -39,7 +39,7 @@ PAGE = "book/live_demo.html"
 BUNDLE, DATA = "live-demo.js", "live-demo-data-full.js"
 
 # At most, KB gzip.
-PAGE_KB, BUNDLE_KB, DATA_KB = 200, 60, 60
+PAGE_KB, BUNDLE_KB, DATA_KB = 230, 60, 60
 # Wanted, not enforced.
 PAINT_MS, LATE_MS = 10, 20  # from input to paint: median, 95th percentile
 PAINTS = 50  # in a second, while dragged

@@ -25,14 +25,14 @@ def test_its_outline_has_every_heading_of_every_chapter(pdf, chapters):
     def titles(entries):
         return [title for each in entries for title in (titles(each) if isinstance(each, list) else [each.title])]
 
-    # Chromium leaves out the space where a heading has a line break, and repeats a heading that moved to the next page.
+    # Chromium leaves out the space at a line break, and repeats lines of a heading that moves to the next page.
     found = {"".join(title.split()) for title in titles(pdf.outline)}
     for page in chapters.values():
         article = page.partition('<article class="bd-article">')[2].partition("</article>")[0]
         for heading in re.findall("<h[1-6]>(.*?)</h", article):
             if "katex" not in heading:
                 title = "".join(unescape(re.sub("<a .*?</a>|<[^>]*>", "", heading)).split())
-                assert {title, 2 * title} & found
+                assert any(other.startswith(title) or other.endswith(title) for other in found), title
 
 
 def test_it_has_every_figure_with_its_text_alternative(pdf, chapters):
