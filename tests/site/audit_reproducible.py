@@ -1,6 +1,6 @@
 """Whether two clean builds in different folders make the same site.
 
-They share only the environment, so every chapter runs twice. The PDF of the whole book has the time of printing in it.
+They share only the environment, so every chapter runs twice. A PDF contains its time of printing: it is left out.
 """
 
 from __future__ import annotations
