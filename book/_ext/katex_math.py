@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from page_assets import SYMBOLS
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
@@ -34,8 +35,10 @@ def _visit(translator: HTML5Translator, node: nodes.math | nodes.math_block) -> 
     renderer = _renderer(Path(translator.builder.app.confdir), os.getpid())
     print(json.dumps({"latex": node.astext(), "displayMode": display}), file=renderer.stdin)
     answer = json.loads(renderer.stdout.readline())  # type: ignore[union-attr]
-    if "message" in answer:
-        logger.warning("%s", answer["message"], location=node, type="katex")
+    unknown = {letter for letter in answer.get("html", "") if not letter.isascii()}.difference(SYMBOLS)
+    if "message" in answer or unknown:
+        problem = answer.get("message", f"SYMBOLS in book/_ext/page_assets.py has no {unknown}")
+        logger.warning("%s", problem, location=node, type="katex")
     translator.body.append(translator.starttag(node, "div" if display else "span", "", CLASS="math"))
     if node.get("number"):
         translator.body.append(f'<span class="eqno">({get_node_equation_number(translator, node)})')

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import shutil
 import subprocess
 import sys
 import time
@@ -18,11 +19,13 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 # The theme's layout links to the first two itself.
-SHEETS = ["./styles/theme.css", "./styles/pydata-sphinx-theme.css", "katex/dist/katex.min.css"]
-# The icons of this site in Font Awesome: all of them are 300 KB.
+SHEETS = ["./styles/theme.css", "./styles/pydata-sphinx-theme.css", "./katex/katex.min.css"]
+# The site's icons in Font Awesome, and what its formulas contain besides ASCII. The complete fonts have 600 KB.
 ICONS = (
     "f002 f00d f019 f03a f042 f062 f065 f09b f0c9 f0eb f104 f105 f107 f121 f135 f15b f171 f185 f186 f1c1 f296 f303"
 )
+SYMBOLS = "\u00a0\u2005\u2009\u200a\u200b\u2061°±αβγδεζηθκλμνξπρστφχψωϵΔΣΩ’“”…′ℓ→∂∇∈∑−∗√∞∣∥≈≠≤≥⊙⊤⋅"
+CHARACTERS = "20-7e " + " ".join(f"{ord(symbol):x}" for symbol in SYMBOLS)
 
 logger = logging.getLogger(__name__)
 
@@ -75,21 +78,39 @@ def violations(page: str) -> list[str]:
     return [f"script not in the policy: {text[:80]}" for text in [*blocked, *scripts.in_attributes]]
 
 
-def _add_icon_fonts(app: Sphinx, config: Config) -> None:
-    """Replace the theme's icon fonts by smaller ones: Sphinx copies these folders after those of the theme."""
-    fonts = Path("vendor", "fontawesome", "webfonts")
+def _add_fonts(app: Sphinx, config: Config) -> None:
+    """Replace the fonts by smaller ones: Sphinx copies these folders after those of the theme."""
     theme = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme" / "static"
-    name = hashlib.sha256(f"{pydata_sphinx_theme.__version__} {fontTools.version} {ICONS}".encode()).hexdigest()[
-        :16
+    katex, icons = Path(app.confdir, "node_modules", "katex", "dist"), Path("vendor", "fontawesome", "webfonts")
+    lock = Path(app.confdir, "package-lock.json")
+    made_of = [
+        pydata_sphinx_theme.__version__,
+        fontTools.version,
+        ICONS,
+        CHARACTERS,
+        lock.is_file() and lock.read_text(),
     ]
-    static = Path(app.confdir, "_build", ".icons", name)
-    for font in (theme / fonts).glob("*.woff2"):
-        target, unfinished = static / fonts / font.name, static.with_suffix(".unfinished")
-        if not target.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            options = [f"--unicodes={ICONS}", "--flavor=woff2", "--layout-features=", f"--output-file={unfinished}"]
-            subprocess.run([sys.executable, "-m", "fontTools.subset", font, *options], check=True)
-            unfinished.rename(target)
+    static = Path(app.confdir, "_build", ".fonts", hashlib.sha256(repr(made_of).encode()).hexdigest()[:16])
+    if not static.is_dir():
+        unfinished = static.with_suffix(".unfinished")
+        shutil.rmtree(static.parent, ignore_errors=True)
+        for source, target, characters in (
+            (theme / icons, icons, ICONS),
+            (katex / "fonts", "katex/fonts", CHARACTERS),
+        ):
+            (unfinished / target).mkdir(parents=True)
+            for font in source.glob("*.woff2"):
+                output = f"--output-file={unfinished / target / font.name}"
+                options = [
+                    f"--unicodes={characters}",
+                    "--flavor=woff2",
+                    "--layout-features=",
+                    "--no-hinting",
+                    output,
+                ]
+                subprocess.run([sys.executable, "-m", "fontTools.subset", font, *options], check=True)
+        shutil.copy(katex / "katex.min.css", unfinished / "katex")
+        unfinished.rename(static)
     config["html_static_path"] = [*config["html_static_path"], str(static)]
 
 
@@ -105,7 +126,7 @@ class PageAssets:
         """Note a digest of what the style sheet is made of: pages are written before it is."""
         root, digest = Path(app.confdir), hashlib.sha256()
         own = [path for folder in app.config.html_static_path for path in sorted((root / folder).glob("*.css"))]
-        for path in filter(Path.is_file, [*own, root / "package-lock.json", root / "book" / "requirements.txt"]):
+        for path in filter(Path.is_file, [*own, root / "book" / "requirements.txt"]):
             digest.update(path.read_bytes())
         self.version = digest.hexdigest()[:8]
 
@@ -159,7 +180,7 @@ class PageAssets:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     assets = PageAssets()
-    app.connect("config-inited", _add_icon_fonts)
+    app.connect("config-inited", _add_fonts)
     # After the extensions (500) that add folders of styles, styles and scripts of pages, and files of styles.
     app.connect("builder-inited", assets.note_version, priority=900)
     app.connect("html-page-context", assets.prepare, priority=900)
