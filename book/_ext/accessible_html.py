@@ -1,6 +1,4 @@
-"""Corrects HTML of the theme and of extensions that is not valid, or that screen readers stumble over."""
-
-from __future__ import annotations
+"""Correct HTML of extensions that is not valid, or that screen readers cannot use."""
 
 from html import escape
 from typing import Any
@@ -13,13 +11,13 @@ from sphinx.writers.html5 import HTML5Translator
 
 
 def _begin_fold(translator: HTML5Translator, node: nodes.Element) -> None:
-    """Begin hidden code: named by its visible words, and without the paragraphs that a summary must not have."""
-    words = "".join(
-        f'<span class="{state} admonition-title">{escape(node[prompt])}</span>\n'
-        for state, prompt in (("collapsed", "prompt_show"), ("expanded", "prompt_hide"))
+    """Begin hidden code. MyST-NB has paragraphs in the summary, and a label other than its text."""
+    prompts = {"collapsed": node["prompt_show"], "expanded": node["prompt_hide"]}
+    text = "".join(
+        f'<span class="{state} admonition-title">{escape(prompt)}</span>' for state, prompt in prompts.items()
     )
     classes = " ".join(node["classes"])
-    translator.body.append(f'<details class="admonition hide {classes}">\n<summary>\n{words}</summary>\n')
+    translator.body.append(f'<details class="admonition hide {classes}">\n<summary>{text}</summary>\n')
 
 
 def _end_fold(translator: HTML5Translator, node: nodes.Element) -> None:
@@ -27,24 +25,21 @@ def _end_fold(translator: HTML5Translator, node: nodes.Element) -> None:
 
 
 class UntitledSections(SphinxPostTransform):
-    """Take away the sections around exercises and solutions: they have no heading, and all the same id."""
+    """Remove the sections around exercises and solutions: they have no heading, and all have the same id."""
 
-    # After sphinx_exercise's own.
-    default_priority = 900
+    default_priority = 900  # after sphinx_exercise
     formats = ("html",)
 
     def run(self, **settings: Any) -> None:
-        """Put the content of each in its place."""
+        """Replace each section by its content."""
         for section in list(self.document.findall(nodes.section)):
             if not isinstance(section.next_node(descend=True), nodes.title):
                 place = section.parent.index(section)
                 section.parent[place : place + 1] = section.children
 
 
-def _correct_roles(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], document: nodes.document | None
-) -> None:
-    # The entries of a list are list items; their old role is deprecated.
+def _correct_roles(app: Sphinx, page: str, template: str, context: dict[str, Any], document: Any) -> None:
+    """Replace the role that docutils gives to entries of the bibliography, which is deprecated."""
     if "body" in context:
         context["body"] = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
 

@@ -204,4 +204,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("config-inited", _use_cache, priority=100)
     app.connect("env-before-read-docs", _fill_cache)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    # The threads that run the chapters do not survive the fork of sphinx-build -j.
+    return {"parallel_read_safe": False, "parallel_write_safe": True}

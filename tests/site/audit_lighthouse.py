@@ -20,7 +20,7 @@ PROGRAM = Path(__file__).with_name("lighthouse.mjs")
 ONCE = {"accessibility": "accessibility", "best-practices": "best practices", "seo": "SEO"}
 # Of the median of three loads. Performance is a score, blocking in ms; Lighthouse shows a shift with three digits.
 AT_LEAST = {"mobile": 95, "desktop": 99}
-AT_MOST = {"shift": 0, "blocking": 100}
+AT_MOST = {"shift": 0.02, "blocking": 100}
 FORMS = ["mobile", "desktop"]
 COLUMNS = [*AT_LEAST, *AT_MOST, *ONCE.values()]
 # Told where a page is slow: seconds.

@@ -38,18 +38,12 @@ WITH_SLIDER = "sparse_gradients"
 
 # 1 KB is 1000 bytes.
 KB = 1000
-PAGE_KB = 150  # at most, gzip: a chapter without fonts and pictures, before its first figure is near
+PAGE_KB = 200  # at most, gzip: a chapter without fonts and pictures, before its first figure is near
 PLOTLY_KB = 500  # at most, gzip: plotly.js, once
 STEP_MS = 33  # wanted, not enforced: from a slider's step to its paint
 
 WINDOW = {"width": 1280, "height": 900}
-# Bytes per second and ms. Without a limit, weight costs next to nothing.
-NETWORKS = {
-    "no limit": None,
-    "10 Mbit/s, 40 ms": {"downloadThroughput": 1_250_000, "uploadThroughput": 1_250_000, "latency": 40},
-}
 LOADS = 3  # of each page, each with an empty cache
-SWEEPS = 1  # along the slider and back, step by step
 SETTLE = 350  # ms for one step: long enough for everything it draws
 DRAG = 4  # s
 RAIL_END = 9  # px from the end of a slider to its first step
@@ -93,16 +87,6 @@ CLOCK = """
 # that is after the network has been.
 ALL_PICTURES = """() => [...document.querySelectorAll("img.plotly-wide.plotly-light")]
     .every(image => image.complete && image.naturalWidth)"""
-
-# The reader scrolls to the first figure; ms until it is interactive.
-ACT = """() => new Promise(resolve => {
-    const began = performance.now();
-    const figure = document.querySelector(".plotly-figure");
-    if (figure.dataset.drawn) resolve(0);
-    new MutationObserver(() => requestAnimationFrame(() => resolve(performance.now() - began)))
-        .observe(figure, { attributeFilter: ["data-drawn"] });
-    figure.scrollIntoView({ behavior: "instant" });
-})"""
 
 # Step to paint, the same for native slider and plotly's own: from the timeStamp of the key's or the mouse's event
 # (when the browser got it, not when the page came to handle it) to the end of the frame with the last change that
@@ -223,7 +207,7 @@ def build_stock(renderer: str) -> Path:
 
 
 @contextmanager
-def opened(chromium: Browser, cdn: str, network: dict[str, int] | None = None) -> Iterator[tuple[Page, Any]]:
+def opened(chromium: Browser, cdn: str) -> Iterator[tuple[Page, Any]]:
     """Open a page in a browser that has been nowhere yet; the page, and its connection for developers."""
     cross = {"Access-Control-Allow-Origin": "*"}
 
@@ -241,8 +225,6 @@ def opened(chromium: Browser, cdn: str, network: dict[str, int] | None = None) -
         page.route(lambda url: not url.startswith("http://localhost"), answer)
         session = context.new_cdp_session(page)
         session.send("Network.enable")
-        if network:
-            session.send("Network.emulateNetworkConditions", {"offline": False, **network})
         yield page, session
 
 
@@ -352,37 +334,31 @@ def limits(chromium: Browser, cdn: str, home: str) -> bool:
     return good and bool(rows)
 
 
-def load_times(chromium: Browser, cdn: str, url: str, figure: str, network: dict[str, int] | None) -> list[float]:
+def load_times(chromium: Browser, cdn: str, url: str, figure: str) -> list[float]:
     """Return, from opening a page at its first figure, ms to the picture and to the interactive figure."""
-    with opened(chromium, cdn, network) as (page, _):
+    with opened(chromium, cdn) as (page, _):
         page.add_init_script(CLOCK)
         page.goto(f"{url}#{figure}", wait_until="commit")
         page.wait_for_function("() => benchAt.picture && benchAt.interactive")
         return page.evaluate("[benchAt.picture, benchAt.interactive]")
 
 
-def act_time(chromium: Browser, cdn: str, url: str, network: dict[str, int] | None) -> float:
-    """Return the ms from the reader's scrolling to the interactive figure, on a page that has been loaded."""
-    with opened(chromium, cdn, network) as (page, _):
-        page.goto(url, wait_until="networkidle")
-        return page.evaluate(ACT)
-
-
 def times(chromium: Browser, cdn: str, homes: dict[str, str]) -> None:
     """Print how long readers wait for the first figure."""
     rows = []
-    for (label, network), chapter, (renderer, home) in product(NETWORKS.items(), CHAPTERS, homes.items()):
-        say(f"timing {chapter}, {renderer}, {label} ...")
+    for chapter, (renderer, home) in product(CHAPTERS, homes.items()):
+        say(f"timing {chapter}, {renderer} ...")
         url = f"{home}/book/{chapter}.html"
-        loads = [load_times(chromium, cdn, url, CHAPTERS[chapter], network) for _ in range(LOADS)]
-        cells = [f"{statistics.median(column):.0f}" for column in zip(*loads, strict=True)]
-        acts = [act_time(chromium, cdn, url, network) for _ in range(LOADS)] if renderer == OURS else []
-        cells.append(f"{statistics.median(acts):.0f}" if acts else "-")
-        rows.append([label, chapter, renderer, *cells])
-    head = ["network", "chapter", "shown by", "picture", "interactive", "interactive after the first action"]
-    table(f"The first figure (ms, median of {LOADS} loads with an empty cache)", head, rows)
-    print("picture, interactive: from opening the page at that figure, which makes our page act at once.")
-    print("Interactive after the first action: the page is there, and the reader scrolls to the figure.")
+        loads = [load_times(chromium, cdn, url, CHAPTERS[chapter]) for _ in range(LOADS)]
+        rows.append(
+            [chapter, renderer, *(f"{statistics.median(column):.0f}" for column in zip(*loads, strict=True))]
+        )
+    head = ["chapter", "shown by", "picture", "interactive"]
+    table(
+        f"The first figure, from opening the page at it (ms, median of {LOADS} loads with an empty cache)",
+        head,
+        rows,
+    )
 
 
 def places(rail: Locator, count: int) -> list[tuple[float, float]]:
@@ -424,7 +400,7 @@ def slide(chromium: Browser, cdn: str, renderer: str, url: str) -> tuple[list[fl
             steps = figure.evaluate("figure => figure.layout.sliders[0].steps.length")
         where = places(rail, steps)
         figure.evaluate(WATCH)
-        order = there_and_back(steps) * SWEEPS
+        order = there_and_back(steps)
         if renderer == OURS:
             rail.press("Home")
             keys = ["ArrowRight" if now > before else "ArrowLeft" for before, now in pairwise([0, *order])]

@@ -39,7 +39,7 @@ PAGE = "book/live_demo.html"
 BUNDLE, DATA = "live-demo.js", "live-demo-data-full.js"
 
 # Limits in KB (gzip). Above them the benchmark fails.
-PAGE_KB, BUNDLE_KB, DATA_KB = 200, 60, 60
+PAGE_KB, BUNDLE_KB, DATA_KB = 230, 60, 60
 # Targets. They are reported, but do not fail, because times depend on the machine.
 MEDIAN_LATENCY_MS, P95_LATENCY_MS = 10, 20  # from input to paint
 FRAMES_PER_SECOND = 50  # during a drag

@@ -129,7 +129,7 @@ def test_the_site_is_where_github_publishes_a_repository(site_settings, checkout
     root = checkout(f"https://github.com/{repository}.git")
     assert site_settings.address(root) == address
     monkeypatch.setenv("SITE_ADDRESS", "https://book.example.org")
-    assert site_settings.address(root) == "https://book.example.org"
+    assert site_settings.address(root) == "https://book.example.org/"
 
 
 def test_where_the_site_will_be_is_not_guessed(site_settings, checkout, monkeypatch):
@@ -198,9 +198,6 @@ def test_a_page_is_launched_at_the_version_it_is_built_from_and_edited_on_the_br
     sources = checkout(None)
     write(sources, "conf.py", CONF.format(extensions=str(root / "book" / "_ext")))
     write(sources, "index.md", PAGE)
-    for name in ("book/requirements.txt", "book/live_demo/presets.json"):
-        write(sources, name, "")
-    (sources / "node_modules").symlink_to(root / "node_modules")
     environment = {"REPOSITORY": "someone/book", "REF_NAME": "next", "SHA": "5e1"}
     for name, value in environment.items():
         monkeypatch.setenv(f"GITHUB_{name}", value)
