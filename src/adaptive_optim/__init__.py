@@ -12,6 +12,13 @@ from adaptive_optim.figures import (
     plot_rates,
     plot_seeds,
 )
+from adaptive_optim.inspection import (
+    RateHistogram,
+    RateRecord,
+    RateRecorder,
+    effective_rates,
+    rate_histogram,
+)
 from adaptive_optim.intervals import Leader, leader, median_interval, share_interval, significantly_above
 from adaptive_optim.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, Momentum, Optimizer, RMSProp, Step
 from adaptive_optim.problems import ProblemStack, Quadratic, SparseRegression
@@ -35,12 +42,16 @@ __all__ = [
     "ProblemStack",
     "Quadratic",
     "RMSProp",
+    "RateHistogram",
+    "RateRecord",
+    "RateRecorder",
     "RowStep",
     "SkipGram",
     "SparseRegression",
     "Step",
     "Training",
     "Tuned",
+    "effective_rates",
     "leader",
     "median_interval",
     "minimize",
@@ -55,6 +66,7 @@ __all__ = [
     "plot_rates",
     "plot_seeds",
     "process_pool",
+    "rate_histogram",
     "share_interval",
     "significantly_above",
     "sweep",

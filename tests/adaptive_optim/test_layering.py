@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 SOURCES = Path(__file__).parents[2] / "src"
-NUMBERS = [path for path in sorted(SOURCES.glob("adaptive_optim/*.py")) if path.stem not in ("__init__", "figures")]
+DRAWINGS = ("figures", "figures_inspection")
+NUMBERS = [path for path in sorted(SOURCES.glob("adaptive_optim/*.py")) if path.stem not in ("__init__", *DRAWINGS)]
 
 # Whom each part may know within the package. Nobody knows whoever knows him.
 MAY_KNOW = {
     "optimizers": set(),
     "intervals": set(),
+    "inspection": set(),
     "workers": set(),
     "problems": {"optimizers"},
     "descent": {"optimizers"},
@@ -58,6 +60,10 @@ def test_the_numbers_know_numpy_and_nothing_that_draws(path):
         "myst_nb_plotly",
         "IPython",
         "ipywidgets",
+        "torch",
+        "jax",
+        "optax",
+        "keras",
     }
 
 
