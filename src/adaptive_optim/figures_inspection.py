@@ -101,7 +101,7 @@ def plot_layer_rates(record: RateRecord, *, alt: str, layers: Sequence[str] | No
             )
         )
         share = float(np.asarray(record.no_gradient[name])[-1])
-        _headline(fig, name + (f" ({100 * share:.2g}% no gradient yet)" if share else ""), number)
+        _headline(fig, name + (f" ({_percent(share)} no gradient yet)" if share else ""), number)
     _lay_out(fig, len(names), scale)
     _legend_above(fig)
     fig.layout.legend.y = 1 + 40 / (170 * lines)
@@ -160,12 +160,12 @@ def plot_rate_histogram(found: RateHistogram, *, alt: str) -> go.Figure:
             domain=[round(top - 0.9 * tall, 4), round(top - 0.3 * tall, 4)],
             range=[0, 1.02 * most if most else 1],
             tickvals=[0, most] if most else [],
-            ticktext=["0", f"{100 * most:.2g}%"] if most else [],
+            ticktext=["0", _percent(most)] if most else [],
             title="share" if number == 1 else None,
             showgrid=False,
         )
         share = found.no_gradient[name]
-        _headline(fig, name + (f" ({100 * share:.2g}% no gradient yet)" if share else ""), number)
+        _headline(fig, name + (f" ({_percent(share)} no gradient yet)" if share else ""), number)
         fig.layout.annotations[-1].xref = "x domain"
     scale = {**_log(edges), "range": np.log10(edges[[0, -1]]).tolist()}
     _set_axis(fig, "x", 1, anchor=rows, title=RATE, **scale)
@@ -230,7 +230,7 @@ def plot_row_rates(
         )
     )
     idle = int(np.isnan(rates).sum())
-    _headline(fig, f"a dot: a row ({idle:,} more rows: no gradient yet)" if idle else "a dot: a row", 1)
+    _headline(fig, f"a dot: a row; {idle:,} rows: no gradient yet" if idle else "a dot: a row", 1)
     _set_axis(fig, "x", 1, title=x_title, **_log(counts[drawn]))
     _set_axis(fig, "y", 1, title=RATE, **_log(rates[drawn]))
     return fig
@@ -304,6 +304,10 @@ def plot_rate_map(
     return fig
 
 
+def _percent(share: float) -> str:
+    return f"{float(f'{100 * share:.2g}'):g}%"
+
+
 def _check_panels(field: str, names: Sequence[str] | Mapping[str, Any]) -> None:
     if not 0 < len(names) <= MOST_PANELS:
         raise ValueError(f"{field}: name {len(names)} tensors, must be from 1 to {MOST_PANELS}")
@@ -313,7 +317,7 @@ def _lay_out(fig: go.Figure, count: int, scale: dict[str, Any]) -> None:
     """Put panels in lines of three that share their vertical axis, and one under the other when narrow."""
     lines = -(-count // COLUMNS)
     wide, tall, gap, space = 1 / COLUMNS, 1 / lines, 0.03, 46 / (170 * lines)
-    narrow: dict[str, Any] = {"height": 110 + 190 * count}
+    narrow: dict[str, Any] = {"height": 110 + 215 * count}
     for number in range(1, count + 1):
         line, column = divmod(number - 1, COLUMNS)
         suffix = "" if number == 1 else str(number)
@@ -322,10 +326,16 @@ def _lay_out(fig: go.Figure, count: int, scale: dict[str, Any]) -> None:
         is_last = number + COLUMNS > count
         _set_axis(fig, "x", number, title="step" if is_last else None, domain=across, nticks=4)
         _set_axis(
-            fig, "y", number, title=RATE if not column else None, domain=up, showticklabels=not column, **scale
+            fig,
+            "y",
+            number,
+            title="effective rate" if not column else None,
+            domain=up,
+            showticklabels=not column,
+            **scale,
         )
         high = 1 - (number - 1) / count
-        low = high - 1 / count + (40 / (190 * count) if number < count else 0)
+        low = high - 1 / count + (66 / (215 * count) if number < count else 0)
         narrow[f"xaxis{suffix}.domain"] = [0, 1]
         narrow[f"yaxis{suffix}.domain"] = [round(low, 4), round(high, 4)]
         narrow[f"yaxis{suffix}.showticklabels"] = True

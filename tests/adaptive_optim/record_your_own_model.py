@@ -1,6 +1,7 @@
 """Train the model of the page "Your own model" by the code on that page, and record what its figures show.
 
-``python tests/adaptive_optim/record_your_own_model.py`` writes ``book/your_own_model.json``: the book needs no torch.
+``python tests/adaptive_optim/record_your_own_model.py`` writes ``book/your_own_model.json``, so that the book needs
+no torch.
 """
 
 from __future__ import annotations

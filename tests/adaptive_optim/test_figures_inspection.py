@@ -66,7 +66,7 @@ def test_a_figure_is_small_json_without_nan_and_its_axes_say_what_they_show(name
     assert len(packed) < 20_000
     titles = {axis.title.text for axis in [*fig.select_xaxes(), *fig.select_yaxes()]}
     if name != "plot_rate_map":
-        assert "effective learning rate" in titles
+        assert titles & {"effective learning rate", "effective rate"}
     assert len(titles - {None}) == 2
 
 
@@ -142,7 +142,7 @@ def test_a_histogram_draws_the_share_of_each_bin():
 def test_a_row_is_a_dot_with_its_label():
     (dots,) = plot_row_rates(COUNTS, ROWS, alt=ALT, labels=list("abcd")).data
     assert (dots.x, dots.y, dots.text) == ((1, 10, 100), (1.0, 0.1, 0.01), ("b", "c", "d"))
-    assert words(FIGURES["plot_row_rates"](ALT)) == ["a dot: a row (1 more rows: no gradient yet)"]
+    assert words(FIGURES["plot_row_rates"](ALT)) == ["a dot: a row; 1 rows: no gradient yet"]
     for counts, rates, labels, message in (
         (COUNTS, ROWS[:2], None, r"rates: have shape \(2,\), must be one per row"),
         (COUNTS, ROWS, ["a"], "labels: are 1, must be one per row, 4"),
