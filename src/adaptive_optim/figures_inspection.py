@@ -105,6 +105,7 @@ def plot_layer_rates(record: RateRecord, *, alt: str, layers: Sequence[str] | No
     _lay_out(fig, len(names), scale)
     _legend_above(fig)
     fig.layout.legend.y = 1 + 40 / (170 * lines)
+    fig.layout.meta["narrow"]["legend.y"] = 1 + 40 / (215 * len(names))
     fig.layout.margin.t = 64
     return fig
 

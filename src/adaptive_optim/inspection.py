@@ -57,8 +57,8 @@ def effective_rates(
     -------
     dict of str to numpy.ndarray
         A rate for each coordinate, in units of the parameter per unit of the direction, by the name of the
-        parameter. ``nan`` where the state has no trace of a gradient. The state of SGD without momentum cannot
-        tell: there the rate is the learning rate everywhere.
+        parameter. ``nan`` where the state has no trace of a gradient. SGD without momentum has no state: its rate
+        is the learning rate everywhere.
 
     Raises
     ------
@@ -889,7 +889,7 @@ def _optax_parts(state: Any, settings: Any, label: str = "") -> list[_Part]:
 
 
 def _accumulators(part: _Part) -> list[Any]:
-    """Return the states of a part that hold averages or sums, and refuse those whose rule is not known."""
+    """Return the states of a part that hold averages or sums; raise an error if one is not supported."""
     found = []
     for state in part.states:
         kind = type(state).__name__
@@ -942,8 +942,8 @@ def _optax_part_rates(part: _Part, params: Any, before: _Part | None) -> Rates:
     if not states:
         if part.label:
             raise ValueError(
-                f"optimizer: the state of sgd{part.label} does not tell which parameters are its own; "
-                "that of optax.sgd(..., momentum=0.0) does"
+                f"optimizer: the state of sgd{part.label} does not name its parameters; "
+                "use optax.sgd(..., momentum=0.0), whose state does"
             )
         if params is None:
             raise ValueError("params: give the parameters; the state of sgd without momentum has no array")

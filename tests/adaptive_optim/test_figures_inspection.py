@@ -53,7 +53,7 @@ def words(fig):
 
 
 @each_figure
-def test_a_figure_carries_its_text_alternative_and_refuses_an_empty_one(name):
+def test_a_figure_has_its_text_alternative_and_an_empty_one_is_an_error(name):
     assert FIGURES[name](ALT).layout.meta["alt"] == ALT
     with pytest.raises(ValueError, match=r"alt=' ': must say what is to be seen"):
         FIGURES[name](" ")
@@ -71,7 +71,7 @@ def test_a_figure_is_small_json_without_nan_and_its_axes_say_what_they_show(name
 
 
 @each_figure
-def test_coordinates_without_a_gradient_are_said(name):
+def test_coordinates_without_a_gradient_are_labelled(name):
     assert any("no gradient yet" in text for text in words(FIGURES[name](ALT)))
 
 
@@ -116,7 +116,7 @@ def test_no_two_panels_overlap(count, size):
             )
 
 
-def test_a_figure_of_layers_says_what_it_cannot_draw():
+def test_a_record_that_cannot_be_drawn_is_an_error():
     def check(message, given, **arguments):
         with pytest.raises(ValueError, match=message):
             plot_layer_rates(given, alt=ALT, **arguments)

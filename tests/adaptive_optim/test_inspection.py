@@ -324,7 +324,7 @@ def one_parameter(torch, **options):
     return param
 
 
-def test_what_torch_cannot_tell_is_an_error_that_names_it(torch):
+def test_a_missing_or_wrong_argument_for_torch_is_named_in_the_error(torch):
     def check(make, message, *, step=True, **arguments):
         param = one_parameter(torch)
         optimizer = make(param)
@@ -536,7 +536,7 @@ def test_each_label_of_multi_transform_has_its_own_settings(optax):
             effective_rates(state, settings={**settings, label: None})
     plain = optax.multi_transform({"a": optax.sgd(0.1), "b": optax.adam(0.1)}, {"table": "a", "bias": "b"})
     _, _, state, _ = optax_run(plain)
-    with pytest.raises(ValueError, match=r"the state of sgd\['a'\] does not tell which parameters are its own"):
+    with pytest.raises(ValueError, match=r"the state of sgd\['a'\] does not name its parameters"):
         effective_rates(
             state, settings={"a": {"optimizer": "sgd", "learning_rate": 0.1}, "b": settings["rest"]}, params=start()
         )
@@ -554,7 +554,7 @@ def test_names_of_optax_are_the_paths_in_the_parameters(optax):
         assert set(effective_rates(state, settings=settings)) == names
 
 
-def test_what_optax_cannot_tell_is_an_error_that_names_it(optax):
+def test_a_missing_or_wrong_argument_for_optax_is_named_in_the_error(optax):
     _, _, state, _ = optax_run(optax.adam(0.5))
     good = {"optimizer": "adam", "learning_rate": 0.5}
 
@@ -686,7 +686,7 @@ def test_a_schedule_of_keras_is_read_at_the_last_step(keras, calls):
     assert rate.flat[0] == pytest.approx(0.5 * 0.5 ** (6 if calls is None else 5), rel=1e-6)
 
 
-def test_a_loss_scale_of_keras_is_looked_through_and_equal_names_are_numbered(keras):
+def test_the_loss_scale_optimizer_of_keras_is_unwrapped_and_equal_names_are_numbered(keras):
     inner = keras.optimizers.Adam(0.5)
     optimizer = keras.optimizers.LossScaleOptimizer(inner, initial_scale=1.0)
     variables = [keras.Variable(np.ones(2, np.float32), name="same") for _ in range(2)]
@@ -697,7 +697,7 @@ def test_a_loss_scale_of_keras_is_looked_through_and_equal_names_are_numbered(ke
     np.testing.assert_allclose(rates["same"], 0.5 * (1 - 0.999) ** 0.5 / (0.001**0.5 + 1e-7), rtol=1e-4)
 
 
-def test_what_keras_cannot_tell_is_an_error_that_names_it(keras):
+def test_a_missing_or_wrong_argument_for_keras_is_named_in_the_error(keras):
     with pytest.raises(ValueError, match="optimizer: has not made a step"):
         effective_rates(keras.optimizers.Adam(0.5))
     with pytest.raises(ValueError, match=r"optimizer: keras\..*Lion is not supported"):
