@@ -169,13 +169,14 @@ def make_torch(torch, kind, params, **options):
     return getattr(torch.optim, kind)(params, **{"lr": TORCH_RATES.get(kind, 0.5), **options})
 
 
-@pytest.mark.parametrize("foreach", [{}, {"foreach": True}], ids=["", "foreach"])
-@pytest.mark.parametrize(("kind", "options"), TORCH, ids=str)
-def test_a_step_of_torch_is_the_rate_times_the_direction(torch, kind, options, foreach):
-    if "fused" in options and foreach:
-        pytest.skip("fused and foreach exclude each other")
+# Fused and foreach exclude each other.
+FOREACH = [(kind, {**options, "foreach": True}) for kind, options in TORCH if "fused" not in options]
+
+
+@pytest.mark.parametrize(("kind", "options"), TORCH + FOREACH, ids=str)
+def test_a_step_of_torch_is_the_rate_times_the_direction(torch, kind, options):
     params = torch_parameters(torch)
-    optimizer = make_torch(torch, kind, params.values(), **options, **foreach)
+    optimizer = make_torch(torch, kind, params.values(), **options)
     with RateRecorder(optimizer, every=WARM_UP + 1, names=params, keep_last=True) as recorder:
         old, grads = torch_run(torch, optimizer, params)
     rates = recorder.last_rates
