@@ -23,7 +23,7 @@ from sphinx.util.typing import OptionSpec
 from sphinx.writers.html import HTMLTranslator
 
 from adaptive_optim import SparseRegression
-from adaptive_optim.figures import LEVELS, STYLES, WINDOW
+from adaptive_optim.figures import AXIS_RANGE, CONTOUR_LEVELS, STYLES
 
 PAGE = "book/live_demo"
 SEEDS = range(4)
@@ -46,7 +46,7 @@ def seed_data(seed: int) -> dict[str, Any]:
         "noise": _bytes(draws["noise"]),
         "sign": "".join("+" if sign > 0 else "-" for sign in draws["sign"]),
         "rank": draws["rank"].tolist(),
-        "orders": [problem.order(epoch) for epoch in range(epochs)],
+        "orders": [problem.epoch_order(epoch) for epoch in range(epochs)],
     }
 
 
@@ -59,8 +59,8 @@ def demo_data() -> dict[str, Any]:
     optimizers = [
         {"name": name, "color": style["color"], "dashes": DASHES[style["dash"]]} for name, style in STYLES.items()
     ]
-    looks = {"optimizers": optimizers, "window": WINDOW, "levels": LEVELS.tolist()}
-    return {"looks": looks, "seeds": [seed_data(seed) for seed in SEEDS]}
+    options = {"optimizers": optimizers, "window": AXIS_RANGE, "levels": CONTOUR_LEVELS.tolist()}
+    return {"chartOptions": options, "seeds": [seed_data(seed) for seed in SEEDS]}
 
 
 class Demo(nodes.General, nodes.Element):  # type: ignore[misc]

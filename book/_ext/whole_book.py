@@ -174,7 +174,7 @@ def _print(app: Sphinx, exception: Exception | None) -> None:
             chromium.open(store / "book.html")
             printed = chromium.send(
                 "Page.printToPDF",
-                patience=600,
+                timeout=600,
                 preferCSSPageSize=True,
                 printBackground=True,
                 generateTaggedPDF=True,

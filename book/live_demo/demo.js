@@ -1,285 +1,304 @@
-// The live demo: its state, and what follows from it.
+// The demo: its state, its parts, and drawing a state. build.js draws it in Node, page.js makes it interactive.
 import { select } from "d3-selection";
-import { arithmetic } from "./arithmetic.js";
-import { Bars } from "./bars.js";
-import { addButton, addChoice, addFlag, addFold, addSlider, addSwitch } from "./controls.js";
-import { SETTINGS } from "./optimizers.js";
-import { KNOBS, START, seenStep } from "./knobs.js";
-import { Lines, lossDomain, rateDomain } from "./lines.js";
+import { BarChart } from "./bar_chart.js";
+import { ContourPlot } from "./contour_plot.js";
+import { addButton, addCheckbox, addDetails, addOptimizerCheckbox, addSelect, addSlider } from "./controls.js";
+import { LineChart, lossDomain, rateDomain } from "./line_chart.js";
 import { PRESETS, presetState } from "./link.js";
-import { asPython } from "./python.js";
-import { Runs } from "./runs.js";
-import { Space } from "./space.js";
-import { adagradSums, general, ratio, sentence, short, whyNoRate } from "./words.js";
+import { HYPERPARAMETERS } from "./optimizers.js";
+import { toPython } from "./python.js";
+import { INITIAL_STATE, SETTINGS, displayedStep } from "./settings.js";
+import { Simulation } from "./simulation.js";
+import { stepTable } from "./step_table.js";
+import { explainAdagradRatio, formatLikePython, formatNumber, missingRateReason, rateRatio, summarize } from "./text.js";
 
-/** Knobs that change the runs. */
-const RUN_KNOBS = Object.keys(KNOBS).filter((name) => !KNOBS[name].view);
-const SETTING = { beta: "β", rho: "ρ", beta1: "β₁", beta2: "β₂", bias_correction: "bias correction" };
+/** The settings that change the runs. */
+const RUN_SETTINGS = Object.keys(SETTINGS).filter((name) => !SETTINGS[name].viewOnly);
+/** The hyperparameters with a control beside their optimizer. All optimizers share one ε. */
+const HYPERPARAMETER_LABELS = { beta: "β", rho: "ρ", beta1: "β₁", beta2: "β₂", bias_correction: "bias correction" };
 
-/** Said as long as no preset is. */
-export const HINT = "Lower the activity and watch the bars. Space plays the steps, comma and full stop take one.";
+/** Shown while no preset is open. */
+export const HINT = "Lower the activity and watch the bars. Space plays and pauses, comma and full stop step back and forward.";
 
-/** Everything apart from what needs a browser: the parts, and drawing a state. There is nothing to see before `build`. */
 export class Demo {
+  // Event handlers, set by page.js.
+  onStateChange = () => {};
+  onPlay;
+  onOpen;
+  onCopyLink;
+  onCopyPython;
+
   /**
-   * @param {HTMLElement} element becomes the demo
-   * @param {{ optimizers: object[], window: [number, number], levels: number[] }} looks
+   * @param {HTMLElement} element replaces its content with the demo
+   * @param {{ optimizers: object[], window: [number, number], levels: number[] }} chartOptions
    * @param {import("./problem.js").Draws[]} seeds
-   * @param {boolean} compact plot, bars and activity, nothing else
+   * @param {boolean} compact only contour plot, bars and the activity slider
    */
-  constructor(element, looks, seeds, compact) {
+  constructor(element, chartOptions, seeds, compact) {
     this.element = element;
-    this.runs = new Runs(seeds);
-    this.state = { ...START };
+    this.chartOptions = { ...chartOptions, id: compact ? "compact-demo" : "demo" };
+    this.simulation = new Simulation(seeds);
     this.compact = compact;
-    this.looks = { ...looks, id: compact ? "compact-demo" : "demo" };
-    this.follows = [];
-    this.changed = () => {};
-    this.set = this.set.bind(this);
+    this.state = { ...INITIAL_STATE };
+    this.updaters = [];
+    this.setState = this.setState.bind(this);
   }
 
-  /** Builds all parts and draws the first state, in pieces: a browser can do other things between two of them. */
+  /** Builds all parts and draws the initial state. Yields often, so that the page stays responsive. */
   *build() {
-    yield* this.#build(this.looks);
-    yield* this.#drawing();
+    yield* this.#buildParts();
+    yield* this.#drawInSteps();
   }
 
-  /** Changes some of the state, by values or by what makes them from the state. */
-  set(changes) {
-    const made = typeof changes === "function" ? changes(this.state) : changes;
-    this.state = { ...this.state, ...made };
-    this.changed();
+  /** Changes the state by some values, or by a function from the state to these values. */
+  setState(changes) {
+    this.state = { ...this.state, ...(typeof changes === "function" ? changes(this.state) : changes) };
+    this.onStateChange();
   }
 
   get step() {
-    return seenStep(this.state);
+    return displayedStep(this.state);
   }
 
-  #add(follow) {
-    this.follows.push(follow);
+  get summary() {
+    return summarize({ ...this.results, state: this.state, step: this.step });
   }
 
-  *#build(looks) {
+  get python() {
+    return toPython(this.state);
+  }
+
+  *#buildParts() {
     const root = select(this.element);
     root.selectChildren().remove();
-    if (!this.compact) this.note = root.append("p").attr("class", "ignored").attr("role", "alert").attr("hidden", "");
-    this.#add(addSlider(root, "activity", this.set));
-    if (!this.compact) this.says = root.append("p").attr("class", "says").attr("role", "status").text(HINT);
-    const stage = root.append("div").attr("class", "stage");
+    if (!this.compact) this.invalidLink = root.append("p").attr("class", "invalid-link").attr("role", "alert").attr("hidden", "");
+    this.#addSlider(root, "activity");
+    if (!this.compact) this.description = root.append("p").attr("class", "description").attr("role", "status").text(HINT);
+    const charts = root.append("div").attr("class", "charts");
     yield;
-    this.space = new Space(stage, looks);
-    const side = stage.append("div").attr("class", "side");
+    this.contourPlot = new ContourPlot(charts, this.chartOptions);
+    const column = charts.append("div").attr("class", "chart-column");
     yield;
-    this.bars = new Bars(side, looks);
-    if (!this.compact) yield* this.#buildRest(root, side, looks);
-    this.spoken = root.append("p").attr("class", "spoken").attr("role", "status");
+    this.bars = new BarChart(column, this.chartOptions);
+    if (!this.compact) {
+      yield;
+      this.#buildLosses(column);
+      yield;
+      this.#buildPlayback(root);
+      yield;
+      this.#buildPresets(root);
+      yield;
+      this.#buildOptimizers(root);
+      yield;
+      this.#buildProblem(root);
+      yield;
+      this.#buildStepTable(root);
+      yield;
+      this.#buildHistory(root);
+      yield;
+      this.#buildResultTable(root);
+      yield;
+      this.#buildActions(root);
+    }
+    this.announcement = root.append("p").attr("class", "announcement").attr("role", "status");
   }
 
-  *#buildRest(root, side, looks) {
-    yield;
-    this.losses = new Lines(side, {
-      ...looks,
-      kind: "losses",
+  #buildLosses(parent) {
+    this.losses = new LineChart(parent, {
+      ...this.chartOptions,
+      type: "losses",
       height: 154,
       title: "full loss above its minimum",
       label: "Curves of the loss against the step",
     });
-    const parts = [
-      this.#buildTime,
-      this.#buildPresets,
-      this.#buildOptimizers,
-      this.#buildProblem,
-      this.#buildNumbers,
-      this.#buildHistory,
-      this.#buildTable,
-      this.#buildSharing,
-    ];
-    for (const part of parts) {
-      yield;
-      part.call(this, root, looks);
-    }
   }
 
-  #buildTime(root) {
-    const time = root.append("div").attr("class", "time");
-    const by = (steps) => () => this.set(({ num_steps }) => ({ step: Math.max(0, Math.min(num_steps, this.step + steps)) }));
-    this.playButton = addButton(time, "play", "Play", () => this.play?.()).attr("title", "Key: space");
-    addButton(time, "back", "−1", by(-1)).attr("aria-label", "−1: one step back").attr("title", "Key: comma");
-    addButton(time, "forward", "+1", by(1)).attr("aria-label", "+1: one step forward").attr("title", "Key: full stop");
-    this.#add(addSlider(time, "step", this.set, { read: seenStep, last: ({ num_steps }) => num_steps }));
-    this.#add(addChoice(time, "speed", this.set, { own: "per second" }));
+  #buildPlayback(root) {
+    const box = root.append("div").attr("class", "playback");
+    const moveBy = (steps) => () => this.setState(({ num_steps }) => ({ step: Math.max(0, Math.min(num_steps, this.step + steps)) }));
+    this.playButton = addButton(box, "play", "Play", () => this.onPlay?.()).attr("title", "Key: space");
+    addButton(box, "back", "−1", moveBy(-1)).attr("aria-label", "−1: one step back").attr("title", "Key: comma");
+    addButton(box, "forward", "+1", moveBy(1)).attr("aria-label", "+1: one step forward").attr("title", "Key: full stop");
+    this.#addSlider(box, "step", { getValue: displayedStep, getMaxIndex: ({ num_steps }) => num_steps });
+    this.#addSelect(box, "speed", { label: "per second" });
   }
 
   #buildPresets(root) {
-    const box = root.append("div").attr("class", "presets").attr("role", "group").attr("aria-label", "States that show one thing");
+    const box = root.append("div").attr("class", "presets").attr("role", "group").attr("aria-label", "Presets");
     this.presetButtons = Object.entries(PRESETS).map(([name, { label }]) =>
-      addButton(box, "preset", label, () => this.show?.(presetState(name), name)).attr("data-preset", name),
+      addButton(box, "preset", label, () => this.onOpen?.(presetState(name), name)).attr("data-preset", name),
     );
   }
 
-  #buildOptimizers(root, { optimizers }) {
+  #buildOptimizers(root) {
     const box = root.append("fieldset").attr("class", "optimizers");
     box.append("legend").text("Optimizers");
-    for (const optimizer of optimizers) {
+    for (const optimizer of this.chartOptions.optimizers) {
       const { name } = optimizer;
       const row = box.append("div").attr("class", "optimizer").attr("data-optimizer", name);
-      this.#add(addSwitch(row, optimizer, this.set));
-      this.#add(addSlider(row, name, this.set, { own: "η" }));
-      const more = row.append("div").attr("class", "more");
-      for (const setting of SETTINGS[name]) {
-        if (setting in SETTING) this.#addSetting(more, setting);
+      this.updaters.push(addOptimizerCheckbox(row, optimizer, this.setState));
+      this.#addSlider(row, name, { label: "η" });
+      const hyperparameters = row.append("div").attr("class", "hyperparameters");
+      for (const key of HYPERPARAMETERS[name]) {
+        const label = HYPERPARAMETER_LABELS[key];
+        if (!label) continue;
+        if (SETTINGS[key].type === "boolean") this.#addCheckbox(hyperparameters, key, { label });
+        else this.#addSlider(hyperparameters, key, { label });
       }
     }
-    const all = box.append("div").attr("class", "optimizer all");
-    this.#add(addFlag(all, "one_rate", this.set, { own: "one η for all" }));
-    this.#add(addSlider(all, "learning_rate", this.set, { own: "η" }));
-    this.#add(addSlider(all.append("div").attr("class", "more"), "eps", this.set, { own: "ε" }));
-    this.#add(({ one_rate }) => box.attr("data-one-rate", one_rate ? "yes" : "no"));
-  }
-
-  #addSetting(parent, setting) {
-    const add = KNOBS[setting].kind === "flag" ? addFlag : addSlider;
-    this.#add(add(parent, setting, this.set, { own: SETTING[setting] }));
+    const row = box.append("div").attr("class", "optimizer all-optimizers");
+    this.#addCheckbox(row, "one_rate", { label: "one η for all" });
+    this.#addSlider(row, "learning_rate", { label: "η" });
+    this.#addSlider(row.append("div").attr("class", "hyperparameters"), "eps", { label: "ε" });
+    this.updaters.push(({ one_rate }) => box.attr("data-one-rate", one_rate ? "yes" : "no"));
   }
 
   #buildProblem(root) {
     const box = root.append("fieldset").attr("class", "problem");
     box.append("legend").text("Problem");
-    this.#add(addChoice(box, "batch_size", this.set, { text: (size) => (size === 400 ? "full (400)" : String(size)) }));
-    this.#add(addSlider(box, "noise", this.set));
-    this.#add(addChoice(box, "seed", this.set));
-    this.#add(addSlider(box, "num_steps", this.set));
-    this.#add(addSlider(box, "theta1", this.set, { own: "Start θ₁" }));
-    this.#add(addSlider(box, "theta2", this.set, { own: "Start θ₂" }));
+    this.#addSelect(box, "batch_size", { formatChoice: (size) => (size === 400 ? "full (400)" : String(size)) });
+    this.#addSlider(box, "noise");
+    this.#addSelect(box, "seed");
+    this.#addSlider(box, "num_steps");
+    this.#addSlider(box, "theta1", { label: "Start θ₁" });
+    this.#addSlider(box, "theta2", { label: "Start θ₂" });
   }
 
-  #fold(root, name) {
-    const [fold, follow] = addFold(root, name, this.set);
-    this.#add(follow);
-    return fold.append("div").attr("class", "inside");
+  #buildStepTable(root) {
+    const body = this.#addDetails(root, "numbers");
+    this.#addSelect(body, "chosen");
+    this.stepNote = body.append("p");
+    this.fillStepTable = addTable(body, { label: "The step in numbers", columns: ["line", "rule", "dense θ₁", "sparse θ₂"], numHeaders: 2 });
   }
 
-  #buildNumbers(root) {
-    const inside = this.#fold(root, "numbers");
-    this.#add(addChoice(inside, "chosen", this.set));
-    this.numbersNote = inside.append("p");
-    const scroll = inside.append("div").attr("class", "scroll").attr("tabindex", 0).attr("role", "region").attr("aria-label", "The step in numbers");
-    this.numbers = addTable(scroll, ["line", "rule", "dense θ₁", "sparse θ₂"], 2);
-  }
-
-  #buildHistory(root, looks) {
-    const inside = this.#fold(root, "history").attr("class", "inside pair");
-    this.history = ["dense", "sparse"].map((coordinate) => new Lines(inside, {
-      ...looks,
-      kind: `rates-${coordinate}`,
+  #buildHistory(root) {
+    const body = this.#addDetails(root, "history").attr("class", "details-body side-by-side");
+    this.history = ["dense", "sparse"].map((coordinate) => new LineChart(body, {
+      ...this.chartOptions,
+      type: `rates-${coordinate}`,
       height: 180,
       title: `effective learning rate, ${coordinate} weight`,
       label: `Curves of the effective learning rate of the ${coordinate} weight against the step`,
     }));
   }
 
-  #buildTable(root) {
-    const inside = this.#fold(root, "table");
-    const scroll = inside.append("div").attr("class", "scroll").attr("tabindex", 0).attr("role", "region").attr("aria-label", "Rates, weights and losses");
-    this.table = addTable(scroll, ["optimizer", "rate, dense", "rate, sparse", "sparse / dense", "θ₁", "θ₂", "excess loss"], 1);
-    this.sums = inside.append("p");
+  #buildResultTable(root) {
+    const body = this.#addDetails(root, "table");
+    const columns = ["optimizer", "rate, dense", "rate, sparse", "sparse / dense", "θ₁", "θ₂", "excess loss"];
+    this.fillResultTable = addTable(body, { label: "Rates, weights and losses", columns, numHeaders: 1 });
+    this.adagradRatio = body.append("p");
   }
 
-  #buildSharing(root) {
-    const box = root.append("div").attr("class", "sharing");
-    addButton(box, "copy-link", "Copy link", () => this.copyLink?.());
-    addButton(box, "copy-python", "Copy as Python", () => this.copyPython?.());
-    addButton(box, "reset", "Reset", () => this.show?.({ ...START }));
-    this.copied = box.append("span").attr("role", "status");
+  #buildActions(root) {
+    const box = root.append("div").attr("class", "actions");
+    addButton(box, "copy-link", "Copy link", () => this.onCopyLink?.());
+    addButton(box, "copy-python", "Copy as Python", () => this.onCopyPython?.());
+    addButton(box, "reset", "Reset", () => this.onOpen?.({ ...INITIAL_STATE }));
+    this.copyStatus = box.append("span").attr("role", "status");
     this.copyText = root.append("textarea").attr("class", "copy-text").attr("readonly", "").attr("hidden", "").attr("aria-label", "Text to copy");
   }
 
-  /** Draws the state; the runs only if they have changed. */
-  draw() {
-    for (const _ of this.#drawing());
+  #addSlider(parent, name, options) {
+    this.updaters.push(addSlider(parent, name, this.setState, options));
   }
 
-  *#drawing() {
+  #addSelect(parent, name, options) {
+    this.updaters.push(addSelect(parent, name, this.setState, options));
+  }
+
+  #addCheckbox(parent, name, options) {
+    this.updaters.push(addCheckbox(parent, name, this.setState, options));
+  }
+
+  #addDetails(parent, name) {
+    const [details, update] = addDetails(parent, name, this.setState);
+    this.updaters.push(update);
+    return details.append("div").attr("class", "details-body");
+  }
+
+  /** Draws the state. Computes the runs only if their settings have changed. */
+  draw() {
+    for (const _ of this.#drawInSteps());
+  }
+
+  *#drawInSteps() {
     yield;
     const { state, step } = this;
-    const key = RUN_KNOBS.map((name) => state[name]).join();
+    const key = RUN_SETTINGS.map((name) => state[name]).join();
     if (key !== this.runsKey) {
       this.runsKey = key;
-      this.made = this.runs.make(state);
+      this.results = this.simulation.run(state);
     }
-    const view = { ...this.made, state, step };
+    const view = { ...this.results, state, step };
     yield;
-    this.space.draw(view);
+    this.contourPlot.draw(view);
     yield;
     this.bars.draw(view);
     yield;
-    for (const follow of this.follows) follow(state);
+    for (const update of this.updaters) update(state);
     if (this.compact) return;
     yield;
-    this.#drawLines(view, key);
-    if (state.numbers) this.#drawNumbers(view);
-    if (state.table) this.#drawTable(view);
+    this.#drawLineCharts(view, key);
+    if (state.numbers) this.#drawStepTable(view);
+    if (state.table) this.#drawResultTable(view);
   }
 
-  #drawLines({ runs, state: { num_steps: numSteps, history }, step }, key) {
+  #drawLineCharts({ runs, state: { num_steps: numSteps, history }, step }, key) {
     const shared = { numSteps, step, key };
-    const isNew = this.losses.key !== key;
     const curves = runs.map(({ name, losses }) => ({ name, values: losses }));
-    this.losses.draw({ ...shared, curves, first: 0, domain: isNew && lossDomain(runs) });
+    // Domains are slow to compute, and a chart with the same key does not use them.
+    this.losses.draw({ ...shared, curves, firstStep: 0, domain: this.losses.key !== key && lossDomain(runs) });
     if (!history) return;
     const domain = this.history[0].key !== key && rateDomain(runs);
-    this.history.forEach((lines, i) => {
-      const rates = runs.map(({ name, rates }) => ({ name, values: rates[i] }));
-      lines.draw({ ...shared, curves: rates, first: 1, domain });
+    this.history.forEach((chart, i) => {
+      const rateCurves = runs.map(({ name, rates }) => ({ name, values: rates[i] }));
+      chart.draw({ ...shared, curves: rateCurves, firstStep: 1, domain });
     });
   }
 
-  #drawNumbers({ problem, runs, state, step }) {
+  #drawStepTable({ problem, runs, state, step }) {
     const run = runs.find(({ name }) => name === state.chosen);
-    const why = whyNoNumbers(run, state, step);
-    this.numbersNote.text(why || whatIsSeen(problem, step));
-    this.numbers(why ? [] : arithmetic(state, problem, run, step));
+    const reason = emptyTableReason(run, state, step);
+    this.stepNote.text(reason || describeBatch(problem, step));
+    this.fillStepTable(reason ? [] : stepTable(state, problem, run, step));
   }
 
-  #drawTable(view) {
+  #drawResultTable(view) {
     const { runs, step } = view;
-    this.sums.text(adagradSums(view));
-    this.table(runs.map((run) => {
-      const rate = (i) => whyNoRate(run, i, step) || short(run.rates[i][step - 1], 4);
-      const gone = run.divergedAt >= 0 && step > run.divergedAt;
-      const weights = run.params.map((values) => (gone ? "diverged" : general(values[step])));
-      return [run.name, rate(0), rate(1), short(ratio(run, step), 3), ...weights, gone ? "diverged" : short(run.losses[step], 3)];
+    this.adagradRatio.text(explainAdagradRatio(view));
+    this.fillResultTable(runs.map((run) => {
+      const formatRate = (i) => missingRateReason(run, i, step) || formatNumber(run.rates[i][step - 1], 4);
+      const ratio = formatNumber(rateRatio(run, step));
+      const diverged = run.divergedAt >= 0 && step > run.divergedAt;
+      const weights = run.params.map((values) => (diverged ? "diverged" : formatLikePython(values[step])));
+      return [run.name, formatRate(0), formatRate(1), ratio, ...weights, diverged ? "diverged" : formatNumber(run.losses[step])];
     }));
-  }
-
-  /** What is to be seen, in words. */
-  get sentence() {
-    return sentence({ ...this.made, state: this.state, step: this.step });
-  }
-
-  get python() {
-    return asPython(this.state);
   }
 }
 
-function whyNoNumbers(run, { chosen }, step) {
+function emptyTableReason(run, { chosen }, step) {
   if (!run) return `${chosen} is switched off.`;
-  if (!step) return "No step is taken yet: go one forward.";
+  if (!step) return "There is no step yet. Press +1.";
   return run.divergedAt >= 0 && step > run.divergedAt ? `${chosen} diverged at step ${run.divergedAt + 1}.` : "";
 }
 
-/** The batch of a step in a sentence. */
-function whatIsSeen(problem, step) {
+function describeBatch(problem, step) {
   const samples = Array.from(problem.batch(step - 1), (i) => i + 1);
-  const several = samples.length > 1;
-  const names = samples.slice(0, 4).join(", ") + (samples.length > 4 ? ` and ${samples.length - 4} more` : "");
-  const active = problem.isActive(step - 1) ? "is" : "is not";
-  return `Step ${step} sees sample${several ? "s" : ""} ${names}. The sparse feature ${active} in ${several ? "this batch" : "it"}.`;
+  const verb = problem.isActive(step - 1) ? "is" : "is not";
+  if (samples.length === 1) return `Step ${step} uses sample ${samples[0]}. The sparse feature ${verb} in it.`;
+  const list = samples.slice(0, 4).join(", ") + (samples.length > 4 ? ` and ${samples.length - 4} more` : "");
+  return `Step ${step} uses samples ${list}. The sparse feature ${verb} in this batch.`;
 }
 
-/** Adds a table; returns how to fill it. The first cells of a row, so many, are its head. */
-function addTable(parent, columns, heads) {
-  const table = parent.append("table");
+/** Adds a table that can scroll. Returns a function that fills it. The first `numHeaders` cells of a row are headers. */
+function addTable(parent, { label, columns, numHeaders }) {
+  const table = parent
+    .append("div")
+    .attr("class", "scroll-area")
+    .attr("tabindex", 0)
+    .attr("role", "region")
+    .attr("aria-label", label)
+    .append("table");
   table.append("thead").append("tr").selectAll("th").data(columns).join("th").attr("scope", "col").text(String);
   const body = table.append("tbody");
   return (rows) => {
@@ -289,8 +308,8 @@ function addTable(parent, columns, heads) {
       .join("tr")
       .selectAll("th, td")
       .data((cells) => cells)
-      .join((enter) => enter.append((_, i) => body.node().ownerDocument.createElement(i < heads ? "th" : "td")))
-      .attr("scope", (_, i) => (i < heads ? "row" : null))
+      .join((enter) => enter.append((_, i) => body.node().ownerDocument.createElement(i < numHeaders ? "th" : "td")))
+      .attr("scope", (_, i) => (i < numHeaders ? "row" : null))
       .text(String);
   };
 }

@@ -1,10 +1,10 @@
-// The optimizers of adaptive_optim, line for line: the same numbers to the last bit.
+// The optimizers of adaptive_optim. They do the same operations in the same order, so the results agree bit by bit.
 //
-// Each keeps its state and, after `step(grad)`, what the update uses: `rate` and `direction` of both coordinates.
+// An optimizer keeps its state. `step(grad)` sets `rate` and `direction` of both coordinates, which the update multiplies.
 
 const zeros = () => new Float64Array(2);
 
-/** Raises to a whole power by repeated squaring. `**` may round differently from Python's. */
+/** Raises to an integer power by repeated squaring, as adaptive_optim does. `**` may round differently. */
 function power(base, exponent) {
   let result = 1;
   for (; exponent; exponent >>= 1) {
@@ -107,24 +107,24 @@ class Adam {
 
   step(grad) {
     this.t++;
-    const m_left = this.bias_correction ? 1 - power(this.beta1, this.t) : 1;
-    const v_left = this.bias_correction ? 1 - power(this.beta2, this.t) : 1;
+    const m_correction = this.bias_correction ? 1 - power(this.beta1, this.t) : 1;
+    const v_correction = this.bias_correction ? 1 - power(this.beta2, this.t) : 1;
     for (let i = 0; i < 2; i++) {
       this.m[i] = this.beta1 * this.m[i] + (1 - this.beta1) * grad[i];
       this.v[i] = this.beta2 * this.v[i] + (1 - this.beta2) * (grad[i] * grad[i]);
-      this.m_hat[i] = this.m[i] / m_left;
-      this.v_hat[i] = this.v[i] / v_left;
+      this.m_hat[i] = this.m[i] / m_correction;
+      this.v_hat[i] = this.v[i] / v_correction;
       this.rate[i] = this.learning_rate / (Math.sqrt(this.v_hat[i]) + this.eps);
       this.direction[i] = this.m_hat[i];
     }
   }
 }
 
-/** The optimizers by name, in the order in which the book draws them. */
+/** The optimizers by name, in the order of the book's figures. */
 export const OPTIMIZERS = { SGD, Momentum, Adagrad, RMSProp, Adam };
 
-/** What each is set with, apart from its learning rate. */
-export const SETTINGS = {
+/** The hyperparameters of each optimizer besides the learning rate. */
+export const HYPERPARAMETERS = {
   SGD: [],
   Momentum: ["beta"],
   Adagrad: ["eps"],

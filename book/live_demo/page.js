@@ -1,296 +1,302 @@
-// Brings the live demo of a page to life: input, playing, links.
+// Makes the demo of a page interactive.
 //
-// numbers   problem, optimizers, descent: as in adaptive_optim; runs: all of them for a state
-// state     knobs: what can be set; link: the state in an address; presets.json: states that show one thing
-// drawing   demo: the parts and what follows from the state; panel, space, bars, lines, controls
-// text      words, arithmetic, python
-// A new preset goes into presets.json, and what it says is measured in the chapter.
+// computation  problem, optimizers, trajectory: the same as in adaptive_optim; simulation: all runs of a state
+// state        settings; link: the state in a URL; presets.json
+// drawing      demo: all parts together; controls; chart and contour_plot, bar_chart, line_chart
+// text         text, step_table, python
+//
+// To add a preset, add it to presets.json, and add a measurement to book/live_demo.md that confirms its description.
+import { setAttribute, setText } from "./chart.js";
 import { Demo, HINT } from "./demo.js";
-import { KNOBS } from "./knobs.js";
-import { PRESETS, fromFragment, presetState, toFragment } from "./link.js";
-import { put, putText } from "./panel.js";
-import { readDraws } from "./problem.js";
+import { PRESETS, parseFragment, presetState, toFragment } from "./link.js";
+import { decodeDraws } from "./problem.js";
+import { SETTINGS } from "./settings.js";
 
-const SOON = 400; // ms without a change, after which the address and the spoken sentence follow
-const SLOW = 500; // ms between the pictures of a play, for readers who want less motion
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const DEBOUNCE_DELAY = 400; // ms
+const REDUCED_MOTION_INTERVAL = 500; // ms between two frames of playback
+const MAX_INVALID_PARTS = 5;
+const MAX_PART_LENGTH = 40;
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** Limits calls of a function to one per frame. The first call is immediate, so that the browser paints it in the next frame. */
+function oncePerFrame(callback) {
+  let isWaiting = false;
+  let isRequested = false;
+  const request = () => {
+    isRequested = isWaiting;
+    if (isWaiting) return;
+    isWaiting = true;
+    requestAnimationFrame(() => {
+      isWaiting = false;
+      if (isRequested) request();
+    });
+    callback();
+  };
+  return request;
+}
+
+/** Delays a function until there are no more calls for a while. `flush` calls it at once. */
+function debounce(callback) {
+  let timer;
+  const request = () => {
+    clearTimeout(timer);
+    timer = setTimeout(callback, DEBOUNCE_DELAY);
+  };
+  request.flush = () => {
+    clearTimeout(timer);
+    callback();
+  };
+  return request;
+}
 
 /**
- * Calls a function at once, but no more than once in a frame: what is asked for in between comes with the next.
- * Drawing at once lets the browser paint in the very next frame.
+ * Highlights the optimizer under the pointer or with the keyboard focus in all parts of the demo.
+ * Returns a function to call after a change of the state.
  */
-function onceAFrame(call) {
-  let waits = false;
-  let again = false;
-  const ask = () => {
-    if (waits) {
-      again = true;
-      return;
+function highlightOptimizers(demo) {
+  let requested;
+  let highlighted;
+  const highlight = (name) => {
+    requested = name;
+    update();
+  };
+  const update = () => {
+    const name = demo.state.shown.includes(requested) ? requested : undefined;
+    if (name === highlighted) return;
+    highlighted = name;
+    demo.element.toggleAttribute("data-highlighted", Boolean(name));
+    for (const part of demo.element.querySelectorAll("[data-optimizer]")) {
+      part.classList.toggle("highlighted", part.dataset.optimizer === name);
     }
-    waits = true;
-    requestAnimationFrame(() => {
-      waits = false;
-      if (!again) return;
-      again = false;
-      ask();
-    });
-    call();
   };
-  return ask;
-}
-
-/** Calls a function once nothing has been asked for a while. */
-function whenQuiet(call) {
-  let timer;
-  const ask = () => {
-    clearTimeout(timer);
-    timer = setTimeout(call, SOON);
-  };
-  ask.now = () => {
-    clearTimeout(timer);
-    call();
-  };
-  return ask;
-}
-
-/** Picks out the optimizer that the reader points at or has the focus on, everywhere in the demo. */
-function linkOptimizers(demo) {
-  let wanted;
-  let lit;
-  const light = (name) => {
-    wanted = name;
-    follow();
-  };
-  const follow = () => {
-    const name = demo.state.shown.includes(wanted) ? wanted : undefined;
-    if (name === lit) return;
-    lit = name;
-    demo.element.toggleAttribute("data-lit", Boolean(name));
-    for (const part of demo.element.querySelectorAll("[data-optimizer]")) part.classList.toggle("lit", part.dataset.optimizer === name);
-  };
-  const ofPart = (target) => target.closest("[data-optimizer]")?.dataset.optimizer;
-  // Where a mouse has clicked last is not what it points at now.
-  const ofFocus = () => (document.activeElement.matches(":focus-visible") ? ofPart(document.activeElement) : undefined);
+  const optimizerOf = (element) => element.closest("[data-optimizer]")?.dataset.optimizer;
+  // A mouse click also moves the focus. It must not highlight after the pointer has left.
+  const focused = () => (document.activeElement.matches(":focus-visible") ? optimizerOf(document.activeElement) : undefined);
   demo.element.addEventListener("pointermove", ({ target, clientX, clientY, pointerType }) => {
     if (pointerType === "touch") return;
-    // All paths begin at the start.
-    if (target.closest(".start")) light(undefined);
-    else light(ofPart(target) ?? (target.closest(".space") ? demo.space.nearest(clientX, clientY) : ofFocus()));
+    // All paths begin at the start, so none of them is the nearest there.
+    if (target.closest(".start")) highlight(undefined);
+    else if (target.closest(".contour-plot")) highlight(optimizerOf(target) ?? demo.contourPlot.findNearest(clientX, clientY));
+    else highlight(optimizerOf(target) ?? focused());
   });
-  demo.element.addEventListener("pointerleave", () => light(ofFocus()));
-  demo.element.addEventListener("focusin", () => light(ofFocus()));
-  demo.element.addEventListener("focusout", () => light(undefined));
-  return follow;
+  demo.element.addEventListener("pointerleave", () => highlight(focused()));
+  demo.element.addEventListener("focusin", () => highlight(focused()));
+  demo.element.addEventListener("focusout", () => highlight(undefined));
+  return update;
 }
 
-/** Plays the steps, at the wanted speed. */
+/** Advances the step at the selected speed. */
 class Player {
   constructor(demo) {
     this.demo = demo;
   }
 
-  get playing() {
-    return this.timer !== undefined;
+  get isPlaying() {
+    return this.frame !== undefined;
   }
 
   toggle() {
-    if (this.playing) return this.stop();
-    const { demo } = this;
-    if (demo.step >= demo.state.num_steps) demo.set({ step: 0 });
-    this.show(true);
-    let from = performance.now();
-    const tick = (now) => {
-      from = Math.max(from, now - 2 * SLOW); // A page that was hidden has not played.
-      const due = Math.floor(((now - from) / 1000) * demo.state.speed);
-      if (due >= 1 && (!calm.matches || now - from >= SLOW)) {
-        from = calm.matches ? now : from + (due / demo.state.speed) * 1000;
-        demo.set({ step: Math.min(demo.step + due, demo.state.num_steps) });
-      }
-      if (demo.step >= demo.state.num_steps) this.stop();
-      else this.timer = requestAnimationFrame(tick);
-    };
-    this.timer = requestAnimationFrame(tick);
+    if (this.isPlaying) this.stop();
+    else this.#start();
   }
 
   stop() {
-    if (!this.playing) return;
-    cancelAnimationFrame(this.timer);
-    this.timer = undefined;
-    this.show(false);
-    this.demo.changed();
+    if (!this.isPlaying) return;
+    cancelAnimationFrame(this.frame);
+    this.frame = undefined;
+    this.demo.playButton.text("Play");
+    this.demo.onStateChange();
   }
 
-  show(playing) {
-    this.demo.playButton.text(playing ? "Pause" : "Play");
+  #start() {
+    const { demo } = this;
+    if (demo.step >= demo.state.num_steps) demo.setState({ step: 0 });
+    demo.playButton.text("Pause");
+    let last = performance.now();
+    const tick = (now) => {
+      last = Math.max(last, now - 2 * REDUCED_MOTION_INTERVAL); // Does not catch up after the page was hidden.
+      const numSteps = Math.floor(((now - last) / 1000) * demo.state.speed);
+      if (numSteps >= 1 && (!reducedMotion.matches || now - last >= REDUCED_MOTION_INTERVAL)) {
+        last = reducedMotion.matches ? now : last + (numSteps / demo.state.speed) * 1000;
+        demo.setState({ step: Math.min(demo.step + numSteps, demo.state.num_steps) });
+      }
+      if (demo.step >= demo.state.num_steps) this.stop();
+      else this.frame = requestAnimationFrame(tick);
+    };
+    this.frame = requestAnimationFrame(tick);
   }
 }
 
-/** Keys of the whole demo: a step back, a step forward, play. Who sets the step by hand does not want to play on. */
-function listenToSteps(demo, player) {
-  demo.element.addEventListener("input", ({ target }) => target.closest(".knob-step") && player.stop());
+/** Adds the keys for playback. Playback stops when the reader changes the step. */
+function addPlaybackKeys(demo, player) {
+  demo.element.addEventListener("input", ({ target }) => target.closest(".control-step") && player.stop());
   demo.element.addEventListener("click", ({ target }) => target.matches(".back, .forward") && player.stop());
   demo.element.addEventListener("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const { target } = event;
-    const types = target.matches("select, textarea");
-    const presses = target.matches("button, summary, a, input[type=checkbox]");
-    if (event.key === " " && !types && !presses) event.repeat || player.toggle();
-    else if (event.key === "," && !types) demo.element.querySelector("button.back").click();
-    else if (event.key === "." && !types) demo.element.querySelector("button.forward").click();
+    const { target, key } = event;
+    // These elements use the keys themselves.
+    const usesText = target.matches("select, textarea");
+    const usesSpace = usesText || target.matches("button, summary, a, input[type=checkbox]");
+    if (key === " " && !usesSpace) event.repeat || player.toggle();
+    else if (key === "," && !usesText) demo.element.querySelector("button.back").click();
+    else if (key === "." && !usesText) demo.element.querySelector("button.forward").click();
     else return;
     event.preventDefault();
   });
 }
 
-/** Whether the address leads to a place on the page, and says nothing of the demo. */
-function leadsElsewhere() {
+/** Tells whether the fragment is the id of an element, such as a heading, and not a state. */
+function isElementLink() {
   try {
     return location.hash.length > 1 && Boolean(document.getElementById(decodeURIComponent(location.hash.slice(1))));
   } catch {
-    return false; // Nothing that can be decoded.
+    return false; // The fragment is not valid percent-encoding.
   }
 }
 
-const addressOf = (fragment) => (fragment ? `#${fragment}` : location.pathname + location.search);
-
-/** Keeps state and address alike, so that a link carries the state and the back button takes a preset back. */
-class Address {
+/** Keeps the URL and the state in sync. Links carry the state, and the back button returns from a preset. */
+class UrlSync {
   constructor(demo) {
     this.demo = demo;
-    this.writeSoon = whenQuiet(() => this.write());
+    this.writeLater = debounce(() => this.#write("replaceState"));
   }
 
-  get fragment() {
-    return toFragment(this.demo.state, this.preset);
-  }
-
-  write() {
-    const { fragment } = this;
-    if (fragment !== location.hash.slice(1)) history.replaceState(null, "", addressOf(fragment));
+  #write(method) {
+    const fragment = toFragment(this.demo.state, this.preset);
+    if (fragment !== location.hash.slice(1)) history[method](null, "", fragment ? `#${fragment}` : location.pathname + location.search);
   }
 
   read() {
-    if (leadsElsewhere()) return;
-    const { state, preset, ignored } = fromFragment(location.hash);
-    const shown = ignored.slice(0, 5).map((part) => (part.length > 40 ? `${part.slice(0, 40)}…` : part));
-    const rest = ignored.length > shown.length ? ` and ${ignored.length - shown.length} more` : "";
-    this.demo.note
-      .attr("hidden", ignored.length ? null : "")
-      .text(ignored.length ? `Not understood in this link, and left as it was: ${shown.join(", ")}${rest}.` : "");
-    this.#enter(state, preset);
-  }
-
-  /** Goes to a state from which the back button leads back. */
-  go(state, preset) {
-    this.writeSoon.now();
-    const fragment = toFragment(state, preset);
-    if (fragment !== location.hash.slice(1)) history.pushState(null, "", addressOf(fragment));
-    this.#enter(state, preset);
-  }
-
-  #enter(state, preset) {
+    if (isElementLink()) return;
+    const { state, preset, invalid } = parseFragment(location.hash);
+    this.demo.invalidLink.attr("hidden", invalid.length ? null : "").text(invalid.length ? describeInvalid(invalid) : "");
     this.preset = preset;
-    this.demo.set(state);
+    this.demo.setState(state);
   }
 
-  /** Says what the preset shows, and whether the reader has gone on from there. */
-  explain() {
+  /** Opens a state as a new entry of the browser's history. */
+  open(state, preset) {
+    this.writeLater.flush();
+    this.preset = preset;
+    this.demo.setState(state);
+    this.#write("pushState");
+  }
+
+  /** Shows the description of the preset, and whether the state has changed since it was opened. */
+  updateDescription() {
     const { preset, demo } = this;
-    // To open a fold is not to leave what the preset shows.
-    const folds = Object.fromEntries(Object.keys(KNOBS).filter((name) => KNOBS[name].view && name !== "step").map((name) => [name, demo.state[name]]));
-    const still = Boolean(preset) && toFragment({ ...presetState(preset), ...folds }) === toFragment(demo.state);
-    putText(demo.says.classed("hint", !preset).node(), preset ? (still ? "" : "As it opened: ") + PRESETS[preset].says : HINT);
-    for (const button of demo.presetButtons) put(button.node(), "aria-pressed", still && button.attr("data-preset") === preset);
+    const isUnchanged = Boolean(preset) && isPresetState(demo.state, preset);
+    const text = preset ? (isUnchanged ? "" : "As it opened: ") + PRESETS[preset].description : HINT;
+    setText(demo.description.classed("hint", !preset).node(), text);
+    for (const button of demo.presetButtons) {
+      setAttribute(button.node(), "aria-pressed", isUnchanged && button.attr("data-preset") === preset);
+    }
   }
 }
 
-/** Copies a text, or offers it where the browser does not let us. */
+/** Tells whether a state is that of a preset. View settings other than the step may differ. */
+function isPresetState(state, preset) {
+  const viewSettings = Object.keys(SETTINGS).filter((name) => SETTINGS[name].viewOnly && name !== "step");
+  const view = Object.fromEntries(viewSettings.map((name) => [name, state[name]]));
+  return toFragment({ ...presetState(preset), ...view }) === toFragment(state);
+}
+
+function describeInvalid(parts) {
+  const shown = parts
+    .slice(0, MAX_INVALID_PARTS)
+    .map((part) => (part.length > MAX_PART_LENGTH ? `${part.slice(0, MAX_PART_LENGTH)}…` : part))
+    .join(", ");
+  const rest = parts.length > MAX_INVALID_PARTS ? ` and ${parts.length - MAX_INVALID_PARTS} more` : "";
+  return `The link has parts that are not valid. They were ignored: ${shown}${rest}.`;
+}
+
+/** Copies a text. Without access to the clipboard, shows the text for copying by hand. */
 async function copy(demo, text, what) {
   try {
     await navigator.clipboard.writeText(text);
-    demo.copied.text(`${what} copied.`);
+    demo.copyStatus.text(`${what} copied.`);
   } catch {
     demo.copyText.attr("hidden", null).attr("rows", text.split("\n").length).property("value", text);
     demo.copyText.node().focus({ preventScroll: true });
     demo.copyText.node().select();
-    demo.copied.text(`The browser does not let us copy the ${what.toLowerCase()}: take it from here.`);
+    demo.copyStatus.text("The browser does not allow access to the clipboard. Copy the text below.");
   }
 }
 
-/** What was copied is no longer what is seen. */
-function forgetCopy(demo) {
-  if (!demo.copied.text()) return;
-  demo.copied.text("");
+/** Removes the message about a copy, which is outdated after a change of the state. */
+function clearCopy(demo) {
+  if (!demo.copyStatus.text()) return;
+  demo.copyStatus.text("");
   demo.copyText.attr("hidden", "");
 }
 
-function start(demo) {
-  const draw = onceAFrame(() => demo.draw());
-  const follow = linkOptimizers(demo);
-  const speak = whenQuiet(() => demo.spoken.text(demo.sentence));
-  addEventListener("beforeprint", speak.now);
-  demo.space.letMoveStart(() => demo.state, demo.set);
-  demo.changed = () => {
-    draw();
-    follow();
-    speak();
-  };
-  if (!demo.compact) startRest(demo, draw, follow, speak);
-}
+function makeInteractive(demo) {
+  const draw = oncePerFrame(() => demo.draw());
+  const updateHighlight = highlightOptimizers(demo);
+  const announce = debounce(() => demo.announcement.text(demo.summary));
+  addEventListener("beforeprint", announce.flush);
+  demo.contourPlot.makeStartMovable(() => demo.state, demo.setState);
+  if (demo.compact) {
+    demo.onStateChange = () => {
+      draw();
+      updateHighlight();
+      announce();
+    };
+    return;
+  }
 
-/** Everything that the compact demo does without. */
-function startRest(demo, draw, follow, speak) {
   const player = new Player(demo);
-  const address = new Address(demo);
-  demo.changed = draw;
-  address.read(); // Nobody has done anything yet: it is not spoken, and the address stays.
-  address.explain();
-  demo.changed = () => {
+  const url = new UrlSync(demo);
+  // The first state comes from the URL. It is not announced and not written back.
+  demo.onStateChange = draw;
+  url.read();
+  url.updateDescription();
+  demo.onStateChange = () => {
     draw();
-    follow();
-    address.explain();
-    forgetCopy(demo);
-    if (player.playing) return;
-    address.writeSoon();
-    speak();
+    updateHighlight();
+    url.updateDescription();
+    clearCopy(demo);
+    if (player.isPlaying) return;
+    url.writeLater();
+    announce();
   };
   addEventListener("popstate", () => {
     player.stop();
-    address.read();
+    url.read();
   });
-  demo.play = () => player.toggle();
-  // What a preset says and changes may be far above its button or link.
-  const come = () => demo.says.node().scrollIntoView({ block: "nearest" });
-  demo.show = (state, preset) => {
+  // On a small screen the changed charts may be far from the button or link of a preset.
+  const scrollToDescription = () => demo.description.node().scrollIntoView({ block: "nearest" });
+  document.addEventListener("click", ({ target }) => {
+    if (target.closest('a[href^="#preset="]')) scrollToDescription();
+  });
+  demo.onOpen = (state, preset) => {
     player.stop();
-    address.go(state, preset);
-    if (preset) come();
+    url.open(state, preset);
+    if (preset) scrollToDescription();
   };
-  demo.copyLink = () => {
-    address.writeSoon.now();
+  demo.onPlay = () => player.toggle();
+  demo.onCopyLink = () => {
+    url.writeLater.flush();
     copy(demo, location.href, "Link");
   };
-  demo.copyPython = () => copy(demo, demo.python, "Python script");
-  listenToSteps(demo, player);
-  const stage = demo.element.querySelector(".stage");
-  stage.tabIndex = 0;
-  stage.setAttribute("role", "region");
-  stage.setAttribute("aria-label", "The runs. Space plays and pauses, comma and full stop go a step back and forward");
-  document.addEventListener("click", ({ target }) => {
-    if (target.closest('a[href^="#preset="]')) come();
-  });
+  demo.onCopyPython = () => copy(demo, demo.python, "Python script");
+  addPlaybackKeys(demo, player);
+  const charts = demo.element.querySelector(".charts");
+  charts.tabIndex = 0;
+  charts.setAttribute("role", "region");
+  charts.setAttribute("aria-label", "Charts. Space plays and pauses, comma and full stop step back and forward");
 }
 
-/** Builds the demo beside its picture, a piece at a time so that the page never waits for it, then puts it there. */
-async function begin() {
-  const { looks, seeds } = window.liveDemoData;
-  const picture = document.querySelector(".live-demo");
-  const element = picture.cloneNode(false);
-  const demo = new Demo(element, looks, seeds.map(readDraws), element.classList.contains("compact"));
+/** Builds the demo off-screen, in short tasks that do not block the page, and then replaces the static charts. */
+async function main() {
+  const { chartOptions, seeds } = window.liveDemoData;
+  const placeholder = document.querySelector(".live-demo");
+  const element = placeholder.cloneNode(false);
+  const demo = new Demo(element, chartOptions, seeds.map(decodeDraws), element.classList.contains("compact"));
   for (const _ of demo.build()) await new Promise((resolve) => setTimeout(resolve));
-  picture.replaceWith(element);
-  start(demo);
+  placeholder.replaceWith(element);
+  makeInteractive(demo);
   element.toggleAttribute("data-live", true);
 }
 
-begin();
+main();

@@ -1,6 +1,5 @@
-"""Adaptive optimizers that show their effective learning rates."""
+"""Adaptive optimizers that return their effective learning rates."""
 
-from adaptive_optim.descent import Descent, minimize
 from adaptive_optim.figures import (
     plot_activity_slider,
     plot_bands,
@@ -25,13 +24,14 @@ from adaptive_optim.inspection import (
     effective_rates,
     rate_histogram,
 )
-from adaptive_optim.intervals import Leader, leader, median_interval, share_interval, significantly_above
+from adaptive_optim.intervals import Leader, leader, median_interval, significantly_above, wilson_interval
 from adaptive_optim.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, Momentum, Optimizer, RMSProp, Step
 from adaptive_optim.problems import ProblemStack, Quadratic, SparseRegression
-from adaptive_optim.skipgram import Batch, SkipGram, Training, train
+from adaptive_optim.skipgram import Batch, SkipGram, TrainingResult, train
 from adaptive_optim.sparse import RowStep, update_rows
-from adaptive_optim.sweeps import Tuned, sweep, tune
+from adaptive_optim.sweeps import TuningResult, sweep, tune
 from adaptive_optim.text import Corpus, package_docstrings
+from adaptive_optim.trajectory import Trajectory, minimize
 from adaptive_optim.workers import process_pool
 
 __all__ = [
@@ -41,7 +41,6 @@ __all__ = [
     "Adam",
     "Batch",
     "Corpus",
-    "Descent",
     "Leader",
     "Momentum",
     "Optimizer",
@@ -55,8 +54,9 @@ __all__ = [
     "SkipGram",
     "SparseRegression",
     "Step",
-    "Training",
-    "Tuned",
+    "TrainingResult",
+    "Trajectory",
+    "TuningResult",
     "effective_rates",
     "leader",
     "median_interval",
@@ -77,10 +77,10 @@ __all__ = [
     "plot_seeds",
     "process_pool",
     "rate_histogram",
-    "share_interval",
     "significantly_above",
     "sweep",
     "train",
     "tune",
     "update_rows",
+    "wilson_interval",
 ]

@@ -9,19 +9,17 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from adaptive_optim.figures import (
-    INK,
-    _axes,
-    _faded,
-    _figure,
-    _headline,
-    _legend_above,
-    _log,
-    _outline,
-    _plain,
-    _rounded,
-    _set_axis,
+from adaptive_optim.figures.layout import (
+    add_panel_title,
+    axes_of,
+    log_axis,
+    new_figure,
+    place_legend_above,
+    set_axis,
+    tick_label,
 )
+from adaptive_optim.figures.points import band_outline, rounded
+from adaptive_optim.figures.styles import NEUTRAL_COLOR, with_alpha
 from adaptive_optim.inspection import RateHistogram, RateRecord
 
 RATE = "effective learning rate"
@@ -65,20 +63,20 @@ def plot_layer_rates(record: RateRecord, *, alt: str, layers: Sequence[str] | No
     middle = len(orders) // 2
     rates = {name: np.asarray(record.rates[name], float) for name in names}
     lines = -(-len(names) // COLUMNS)
-    fig = _figure(alt, height=110 + 170 * lines)
-    scale = _log(*rates.values())
-    where = _rounded(steps, digits=6)
+    fig = new_figure(alt, height=110 + 170 * lines)
+    scale = log_axis(*rates.values())
+    where = rounded(steps, digits=6)
     for number, name in enumerate(names, 1):
-        axes = _axes(number)
+        axes = axes_of(number)
         for low in range(middle):
             high = len(orders) - 1 - low
-            around_x, around_y = _outline(where, _rounded(rates[name][:, low]), _rounded(rates[name][:, high]))
+            around_x, around_y = band_outline(where, rounded(rates[name][:, low]), rounded(rates[name][:, high]))
             fig.add_trace(
                 go.Scatter(
                     x=around_x,
                     y=around_y,
                     fill="toself",
-                    fillcolor=_faded(INK, 0.25),
+                    fillcolor=with_alpha(NEUTRAL_COLOR, 0.25),
                     line={"width": 0},
                     mode="lines",
                     name=f"{100 * orders[low]:g}% to {100 * orders[high]:g}% of the coordinates",
@@ -90,20 +88,20 @@ def plot_layer_rates(record: RateRecord, *, alt: str, layers: Sequence[str] | No
         fig.add_trace(
             go.Scatter(
                 x=where,
-                y=_rounded(rates[name][:, middle]),
+                y=rounded(rates[name][:, middle]),
                 name="median",
                 showlegend=number == 1,
                 mode="lines" if len(steps) > 1 else "markers",
-                line={"color": INK, "width": 2},
-                marker={"color": INK},
+                line={"color": NEUTRAL_COLOR, "width": 2},
+                marker={"color": NEUTRAL_COLOR},
                 hovertemplate=f"{name}, step %{{x}}: %{{y:.3g}}<extra></extra>",
                 **axes,
             )
         )
         share = float(np.asarray(record.no_gradient[name])[-1])
-        _headline(fig, name + (f" ({_percent(share)} no gradient yet)" if share else ""), number)
+        add_panel_title(fig, name + (f" ({_percent(share)} no gradient yet)" if share else ""), number)
     _lay_out(fig, len(names), scale)
-    _legend_above(fig)
+    place_legend_above(fig)
     fig.layout.legend.y = 1 + 40 / (170 * lines)
     fig.layout.meta["narrow"]["legend.y"] = 1 + 40 / (215 * len(names))
     fig.layout.margin.t = 64
@@ -132,20 +130,20 @@ def plot_rate_histogram(found: RateHistogram, *, alt: str) -> go.Figure:
     names = list(found.shares)
     _check_panels("found", names)
     edges = np.asarray(found.edges, float)
-    fig = _figure(alt, height=90 + 80 * len(names))
+    fig = new_figure(alt, height=90 + 80 * len(names))
     tall = 1 / len(names)
     for number, name in enumerate(names, 1):
         shares = np.asarray(found.shares[name], float)
-        rows = _axes(number)["yaxis"]
+        rows = axes_of(number)["yaxis"]
         fig.add_trace(
             go.Scatter(
-                x=_rounded(edges, digits=4),
-                y=_rounded(np.append(shares, shares[-1:])),
+                x=rounded(edges, digits=4),
+                y=rounded(np.append(shares, shares[-1:])),
                 name=name,
                 mode="lines",
-                line={"color": INK, "width": 1.5, "shape": "hv"},
+                line={"color": NEUTRAL_COLOR, "width": 1.5, "shape": "hv"},
                 fill="tozeroy",
-                fillcolor=_faded(INK, 0.35),
+                fillcolor=with_alpha(NEUTRAL_COLOR, 0.35),
                 showlegend=False,
                 hovertemplate=f"{name}: %{{y:.1%}} from %{{x:.3g}}<extra></extra>",
                 yaxis=rows,
@@ -153,7 +151,7 @@ def plot_rate_histogram(found: RateHistogram, *, alt: str) -> go.Figure:
         )
         top = 1 - (number - 1) * tall
         most = float(shares.max())
-        _set_axis(
+        set_axis(
             fig,
             "y",
             number,
@@ -166,10 +164,10 @@ def plot_rate_histogram(found: RateHistogram, *, alt: str) -> go.Figure:
             showgrid=False,
         )
         share = found.no_gradient[name]
-        _headline(fig, name + (f" ({_percent(share)} no gradient yet)" if share else ""), number)
+        add_panel_title(fig, name + (f" ({_percent(share)} no gradient yet)" if share else ""), number)
         fig.layout.annotations[-1].xref = "x domain"
-    scale = {**_log(edges), "range": np.log10(edges[[0, -1]]).tolist()}
-    _set_axis(fig, "x", 1, anchor=rows, title=RATE, **scale)
+    scale = {**log_axis(edges), "range": np.log10(edges[[0, -1]]).tolist()}
+    set_axis(fig, "x", 1, anchor=rows, title=RATE, **scale)
     fig.layout.margin.t = 8
     return fig
 
@@ -217,23 +215,23 @@ def plot_row_rates(
     drawn = np.flatnonzero(np.isfinite(rates) & (counts > 0))
     if not drawn.size:
         raise ValueError("rates: no row has both a rate and a look-up")
-    fig = _figure(alt, height=380)
+    fig = new_figure(alt, height=380)
     names = [f"row {row}" for row in drawn] if labels is None else [labels[int(row)] for row in drawn]
     fig.add_trace(
         go.Scatter(
-            x=_rounded(counts[drawn]),
-            y=_rounded(rates[drawn]),
+            x=rounded(counts[drawn]),
+            y=rounded(rates[drawn]),
             text=names,
             mode="markers",
-            marker={"color": INK, "size": 5, "opacity": 0.6},
+            marker={"color": NEUTRAL_COLOR, "size": 5, "opacity": 0.6},
             showlegend=False,
             hovertemplate="%{text}: %{x} look-ups, rate %{y:.3g}<extra></extra>",
         )
     )
     idle = int(np.isnan(rates).sum())
-    _headline(fig, f"a dot: a row; {idle:,} rows: no gradient yet" if idle else "a dot: a row", 1)
-    _set_axis(fig, "x", 1, title=x_title, **_log(counts[drawn]))
-    _set_axis(fig, "y", 1, title=RATE, **_log(rates[drawn]))
+    add_panel_title(fig, f"a dot: a row; {idle:,} rows: no gradient yet" if idle else "a dot: a row", 1)
+    set_axis(fig, "x", 1, title=x_title, **log_axis(counts[drawn]))
+    set_axis(fig, "y", 1, title=RATE, **log_axis(rates[drawn]))
     return fig
 
 
@@ -270,17 +268,17 @@ def plot_rate_map(
     if not known.any():
         raise ValueError("rates: must hold at least one number above 0")
     exponents = np.log10(rates, where=known, out=np.full(rates.shape, np.nan))
-    scale = _log(rates)
-    fig = _figure(alt, height=int(np.clip(120 + 14 * len(rates), 260, 560)))
+    scale = log_axis(rates)
+    fig = new_figure(alt, height=int(np.clip(120 + 14 * len(rates), 260, 560)))
     fig.add_trace(
         go.Heatmap(
-            z=[_rounded(row, digits=4) for row in exponents],
+            z=[rounded(row, digits=4) for row in exponents],
             text=[[f"{rate:.3g}" for rate in row] for row in rates],
             colorscale="Cividis",
             colorbar={
                 "title": {"text": RATE, "side": "right"},
                 "tickvals": np.log10(scale["tickvals"]).tolist(),
-                "ticktext": [_plain(tick) for tick in scale["tickvals"]],
+                "ticktext": [tick_label(tick) for tick in scale["tickvals"]],
                 "thickness": 14,
             },
             name=RATE,
@@ -292,16 +290,16 @@ def plot_rate_map(
         fig.add_trace(
             go.Heatmap(
                 z=[[None if here else 1 for here in row] for row in known],
-                colorscale=[[0, _faded(INK, 0.35)], [1, _faded(INK, 0.35)]],
+                colorscale=[[0, with_alpha(NEUTRAL_COLOR, 0.35)], [1, with_alpha(NEUTRAL_COLOR, 0.35)]],
                 showscale=False,
                 name="no gradient yet",
                 hovertemplate="row %{y}, column %{x}: no gradient yet<extra></extra>",
                 hoverongaps=False,
             )
         )
-        _headline(fig, "grey: no gradient yet", 1)
-    _set_axis(fig, "x", 1, title=x_title, showgrid=False)
-    _set_axis(fig, "y", 1, title=y_title, showgrid=False, autorange="reversed")
+        add_panel_title(fig, "grey: no gradient yet", 1)
+    set_axis(fig, "x", 1, title=x_title, showgrid=False)
+    set_axis(fig, "y", 1, title=y_title, showgrid=False, autorange="reversed")
     return fig
 
 
@@ -325,8 +323,8 @@ def _lay_out(fig: go.Figure, count: int, scale: dict[str, Any]) -> None:
         across = [round(column * wide + (gap if column else 0), 4), round((column + 1) * wide, 4)]
         up = [round(1 - (line + 1) * tall + space, 4) if line + 1 < lines else 0, round(1 - line * tall, 4)]
         is_last = number + COLUMNS > count
-        _set_axis(fig, "x", number, title="step" if is_last else None, domain=across, nticks=4)
-        _set_axis(
+        set_axis(fig, "x", number, title="step" if is_last else None, domain=across, nticks=4)
+        set_axis(
             fig,
             "y",
             number,

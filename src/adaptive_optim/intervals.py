@@ -1,4 +1,4 @@
-"""How sure a number from some seeds is: intervals that hold the true number with a given confidence."""
+"""Confidence intervals and comparisons for results of independent seeds."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 
-def median_interval(samples: ArrayLike, axis: int = -1, confidence: float = 0.95) -> tuple[Any, Any]:
-    r"""Return an interval for the median of what samples were drawn from.
+def median_interval(samples: ArrayLike, axis: int = -1, confidence_level: float = 0.95) -> tuple[Any, Any]:
+    r"""Return a confidence interval for the median of the distribution that samples come from.
 
-    .. math:: P(x_{(k)} \le \text{median} \le x_{(n+1-k)}) = 1 - 2\, P(B < k) \ge \text{confidence}
+    .. math:: P(x_{(k)} \le \text{median} \le x_{(n+1-k)}) = 1 - 2\, P(B < k) \ge \text{confidence level}
 
-    where :math:`x_{(k)}` is the *k*-th smallest of *n* samples and :math:`B` the number of heads in *n* fair
-    tosses. It assumes nothing of the distribution; infinite samples are as good as any.
+    where :math:`x_{(k)}` is the *k*-th smallest of *n* samples and :math:`B` is binomial with *n* trials of
+    probability 1/2. It assumes nothing about the distribution, and samples may be infinite.
 
     Parameters
     ----------
     samples : array_like
-        Independent draws along ``axis``, without ``nan``.
+        Independent samples along ``axis``, without ``nan``.
     axis : int, default -1
-        Which axis has the draws.
-    confidence : float, default 0.95
-        Probability, between 0 and 1, that the interval holds the median, at least.
+        Axis of the samples.
+    confidence_level : float, default 0.95
+        Lower bound of the probability, between 0 and 1, that the interval contains the median.
 
     Returns
     -------
     low, high : ndarray
-        Ends of the interval, without that axis.
+        Ends of the interval, without the axis of the samples.
 
     Raises
     ------
     ValueError
-        If there are too few samples for this confidence (fewer than 6 for 0.95), one is ``nan``, or the confidence
-        is not between 0 and 1.
+        If there are too few samples for this confidence level (fewer than 6 for 0.95), a sample is ``nan``, or
+        the confidence level is not between 0 and 1.
 
     References
     ----------
@@ -49,34 +49,34 @@ def median_interval(samples: ArrayLike, axis: int = -1, confidence: float = 0.95
     (np.int64(40), np.int64(61))
     """
     samples = np.sort(np.asarray(samples), axis=axis)
-    _check_confidence(confidence)
+    _validate_confidence_level(confidence_level)
     count = samples.shape[axis]
     if np.isnan(samples).any():
-        raise ValueError("samples: one is nan, must be numbers")
-    below, k = 1, 0  # ways to get fewer than k + 1 heads
-    most = Fraction(1 - confidence) * 2 ** (count - 1)
-    while below <= most:
+        raise ValueError("samples: contain nan, must be numbers")
+    num_outcomes, k = 1, 0  # outcomes with at most k successes
+    max_outcomes = Fraction(1 - confidence_level) * 2 ** (count - 1)
+    while num_outcomes <= max_outcomes:
         k += 1
-        below += comb(count, k)
+        num_outcomes += comb(count, k)
     if not k:
-        raise ValueError(f"samples: are {count}, too few for confidence={confidence!r}")
+        raise ValueError(f"samples: {count} are too few for confidence_level={confidence_level!r}")
     return samples.take(k - 1, axis), samples.take(count - k, axis)
 
 
-def significantly_above(samples: ArrayLike, others: ArrayLike, confidence: float = 0.95) -> bool:
-    """Return whether one median lies above another by more than chance explains.
+def significantly_above(samples: ArrayLike, other: ArrayLike, confidence_level: float = 0.95) -> bool:
+    """Return whether one median is significantly larger than another.
 
-    It does if the two intervals of :func:`median_interval` do not overlap. For samples in pairs, such as two
-    optimizers on the same seeds, test the differences: ``significantly_above(first - second, 0)``.
+    It is if the two intervals of :func:`median_interval` do not overlap. For paired samples, such as two optimizers
+    on the same seeds, test the differences: ``significantly_above(first - second, 0)``.
 
     Parameters
     ----------
     samples : array_like
-        Independent draws, ``(n,)``, without ``nan``.
-    others : array_like
-        Draws to compare with, ``(m,)``, or one number.
-    confidence : float, default 0.95
-        Of each interval, between 0 and 1.
+        Independent samples, ``(n,)``, without ``nan``.
+    other : array_like
+        Samples to compare with, ``(m,)``, or one number.
+    confidence_level : float, default 0.95
+        Confidence level of each interval, between 0 and 1.
 
     Returns
     -------
@@ -85,16 +85,16 @@ def significantly_above(samples: ArrayLike, others: ArrayLike, confidence: float
     Raises
     ------
     ValueError
-        As :func:`median_interval` does; the number of draws needed holds for both arguments.
+        If :func:`median_interval` raises it for one of the arguments.
 
     See Also
     --------
-    median_interval : The intervals that are compared.
+    median_interval : Interval that this function compares.
 
     Notes
     -----
-    ``False`` does not say that the medians are equal, only that these draws cannot tell them apart. Two intervals
-    that do not overlap are a stricter test than a Mann-Whitney test at the same confidence.
+    ``False`` does not mean that the medians are equal, only that these samples do not show a
+    difference. The test is stricter than a Mann-Whitney test at the same confidence level.
 
     Examples
     --------
@@ -103,16 +103,16 @@ def significantly_above(samples: ArrayLike, others: ArrayLike, confidence: float
     >>> significantly_above([5, 6, 7, 8, 9, 10], 7)
     False
     """
-    low, _ = median_interval(np.ravel(samples), confidence=confidence)
-    if np.ndim(others) == 0:
-        if np.isnan(others):
-            raise ValueError(f"others={others!r}: must be a number")
-        return bool(low > others)
-    return bool(low > median_interval(np.ravel(others), confidence=confidence)[1])
+    low, _ = median_interval(np.ravel(samples), confidence_level=confidence_level)
+    if np.ndim(other) == 0:
+        if np.isnan(other):
+            raise ValueError(f"other={other!r}: must be a number")
+        return bool(low > other)
+    return bool(low > median_interval(np.ravel(other), confidence_level=confidence_level)[1])
 
 
-def share_interval(successes: ArrayLike, trials: ArrayLike, confidence: float = 0.95) -> tuple[Any, Any]:
-    r"""Return an interval for the probability of something that happened in some of several trials.
+def wilson_interval(successes: ArrayLike, trials: ArrayLike, confidence_level: float = 0.95) -> tuple[Any, Any]:
+    r"""Return the Wilson score interval for the probability of success in independent trials.
 
     .. math::
 
@@ -122,9 +122,10 @@ def share_interval(successes: ArrayLike, trials: ArrayLike, confidence: float = 
     Parameters
     ----------
     successes, trials : array_like
-        How often it happened, and :math:`n`, in how many independent trials. 0 trials give 0 to 1.
-    confidence : float, default 0.95
-        Probability, between 0 and 1, that the interval holds the true one, on average over the true ones.
+        Number of successes and number of trials :math:`n`. Zero trials give the interval from 0 to 1.
+    confidence_level : float, default 0.95
+        Probability, between 0 and 1, that the interval contains the true probability, on average over all true
+        probabilities.
 
     Returns
     -------
@@ -134,7 +135,8 @@ def share_interval(successes: ArrayLike, trials: ArrayLike, confidence: float = 
     Raises
     ------
     ValueError
-        If there are more successes than trials, or negative ones, or the confidence is not between 0 and 1.
+        If the number of successes is negative or larger than the number of trials, or the confidence level is not
+        between 0 and 1.
 
     References
     ----------
@@ -142,72 +144,73 @@ def share_interval(successes: ArrayLike, trials: ArrayLike, confidence: float = 
 
     Examples
     --------
-    >>> low, high = share_interval(192, 256)
+    >>> low, high = wilson_interval(192, 256)
     >>> low.round(3), high.round(3)
     (np.float64(0.694), np.float64(0.799))
     """
     successes, trials = np.asarray(successes, float), np.asarray(trials, float)
-    _check_confidence(confidence)
+    _validate_confidence_level(confidence_level)
     if not np.all((successes >= 0) & (successes <= trials)):
         raise ValueError(f"successes={successes!r}: must be from 0 to trials={trials!r}")
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    n = np.maximum(trials, 1e-300)  # none: anything may be true
-    middle = successes + z**2 / 2
-    half = z * np.sqrt(successes * (trials - successes) / n + z**2 / 4)
-    low, high = (middle - half) / (trials + z**2), (middle + half) / (trials + z**2)
-    # Exactly: what never happens and what always does are within.
+    z = NormalDist().inv_cdf((1 + confidence_level) / 2)
+    n = np.maximum(trials, 1e-300)  # zero trials: the interval is 0 to 1
+    center = successes + z**2 / 2
+    half_width = z * np.sqrt(successes * (trials - successes) / n + z**2 / 4)
+    low, high = (center - half_width) / (trials + z**2), (center + half_width) / (trials + z**2)
+    # Without rounding errors: probability 0 is in the interval of no successes, and 1 in that of only successes.
     return np.where(successes > 0, low, 0.0)[()], np.where(successes < trials, high, 1.0)[()]
 
 
 class Leader(NamedTuple):
-    """Who was first most often."""
+    """Contestant with the most wins, as :func:`leader` returns it."""
 
     index: Any
-    """Position along the axis of the contestants, -1 if nobody was ever first."""
-    share: Any
-    """In which share of the trials, from 0 to 1."""
-    is_sure: Any
-    """Whether the runner-up is ruled out: of the trials one of the two won, most are surely the leader's."""
+    """Position along the axis of the contestants, -1 if no contestant has a win."""
+    proportion: Any
+    """Proportion of the trials that the leader won, from 0 to 1."""
+    significant: Any
+    """Whether the leader won significantly more than half of the trials that it or the runner-up won."""
 
 
-def leader(firsts: ArrayLike, trials: int, confidence: float = 0.95) -> Leader:
-    """Return who of several was first most often, and whether that is sure.
+def leader(wins: ArrayLike, trials: int, confidence_level: float = 0.95) -> Leader:
+    """Return which contestant won most trials, and whether its lead is significant.
 
     Parameters
     ----------
-    firsts : array_like
-        How often each was first, ``(contestants, ...)``, at least two. A tie counts for all who share it, so shares
-        may add up to more than 1; between leader and runner-up it counts for both sides.
+    wins : array_like
+        Number of wins of each contestant, ``(contestants, ...)``, at least two contestants. A tie is a win for
+        every contestant in it, so proportions may add up to more than 1; a tie of leader and runner-up counts for
+        both.
     trials : int
         Number of trials.
-    confidence : float, default 0.95
-        Of :func:`share_interval` for the leader's part of the trials that leader or runner-up won. It is the
-        confidence of one such comparison: of many, some are wrong.
+    confidence_level : float, default 0.95
+        Confidence level of the :func:`wilson_interval` for the leader's wins among those of leader and runner-up.
+        It holds for one comparison: of many comparisons, some are wrong.
 
     Returns
     -------
     Leader
-        Each ``(...)``.
+        Each field has the shape ``(...)``.
 
     Raises
     ------
     ValueError
-        If there are fewer than two contestants, someone was first more often than there were trials, or the
-        confidence is not between 0 and 1.
+        If there are fewer than two contestants, a number of wins is negative or larger than the number of trials,
+        or the confidence level is not between 0 and 1.
 
     Examples
     --------
-    >>> leader([[200, 70, 0], [50, 66, 0]], trials=256).is_sure
+    >>> leader([[200, 70, 0], [50, 66, 0]], trials=256).significant
     array([ True, False, False])
     """
-    firsts = np.asarray(firsts)
-    if firsts.ndim < 1 or len(firsts) < 2 or np.any((firsts < 0) | (firsts > trials)):
-        raise ValueError(f"firsts={firsts!r}: must be of at least two, from 0 to trials={trials}")
-    runner_up, most = np.sort(firsts, axis=0)[-2:]
-    low, _ = share_interval(most, most + runner_up, confidence)
-    return Leader(np.where(most > 0, firsts.argmax(axis=0), -1), most / trials, low > 0.5)
+    wins = np.asarray(wins)
+    if wins.ndim < 1 or len(wins) < 2 or np.any((wins < 0) | (wins > trials)):
+        raise ValueError(f"wins={wins!r}: must be numbers from 0 to trials={trials} of at least two contestants")
+    runner_up, most = np.sort(wins, axis=0)[-2:]
+    low, _ = wilson_interval(most, most + runner_up, confidence_level)
+    return Leader(np.where(most > 0, wins.argmax(axis=0), -1), most / trials, low > 0.5)
 
 
-def _check_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence={confidence!r}: must be between 0 and 1")
+def _validate_confidence_level(confidence_level: float) -> None:
+    if not 0 < confidence_level < 1:
+        raise ValueError(f"confidence_level={confidence_level!r}: must be between 0 and 1")

@@ -1,4 +1,4 @@
-"""Skip-gram with negative sampling: a table of word vectors, learned from which words stand next to which."""
+"""Skip-gram with negative sampling: a model of word vectors and its training."""
 
 from __future__ import annotations
 
@@ -9,231 +9,238 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adaptive_optim.descent import check_optimizer, progress, take_step, whole_number
 from adaptive_optim.optimizers import Array, Optimizer
-from adaptive_optim.sparse import arrays_by_row, for_rows_of, step_rows, sum_by_row
+from adaptive_optim.progress import progress_bar
+from adaptive_optim.sparse import cast_to_table, step_rows, sum_by_row, validate_state
 from adaptive_optim.text import BANDS, Corpus
+from adaptive_optim.trajectory import take_step
+from adaptive_optim.validation import validate_integer, validate_optimizer
 
-NOISE_POWER = 0.75
-"""The noise draws a word with a probability proportional to its count to this power, as word2vec does."""
+SAMPLING_EXPONENT = 0.75
+"""A negative is sampled with a probability proportional to its count to this power, as in word2vec."""
 
-NUMBERS_AT_ONCE = 2**16
-NOISE_PLACES = 2**20
-NOISE_SEED = 987_654_321
-"""Seed of the noise words that losses are measured with: the same for every run."""
+NUMBERS_PER_BLOCK = 2**16
+PAIRS_PER_CHUNK = 2048
+SAMPLING_TABLE_SIZE = 2**20
+EVALUATION_SEED = 987_654_321
+"""Seed of the negatives of an evaluation, the same for every run."""
 
 
-Moves = Iterator[tuple[Any, Any, Any]]
-"""Some rows, their rates and directions; then more rows."""
-Stepper = Callable[[Any, Array], Moves]
-"""Takes one step with a table, given rows that were looked up and the gradient of each look-up."""
+Updates = Iterator[tuple[Any, Any, Any]]
+"""Yields some rows with their rates and directions, until all updated rows have been yielded."""
+UpdateTable = Callable[[Any, Array], Updates]
+"""Takes one step of a table, given the rows that were looked up and the gradient of each lookup."""
 
 
 class Batch(NamedTuple):
-    """Some pairs, each with its noise."""
+    """Training pairs with their negatives."""
 
     words: Any
-    """Word of each pair, ``(batch,)``: rows of the table of words."""
-    others: Any
-    """Its neighbour first, then the noise words, ``(batch, 1 + num_noise)``: rows of the table of neighbours."""
+    """Word of each pair, ``(batch,)``: rows of the word table."""
+    contexts: Any
+    """Neighbour of each word, followed by the negatives, ``(batch, 1 + num_negatives)``: rows of the
+    context table."""
 
 
-class Training(NamedTuple):
-    """What :func:`train` did. Axes named ``...`` are runs side by side, as in the settings of the optimizer."""
+class TrainingResult(NamedTuple):
+    """Result of :func:`train`. Axes written as ``...`` are runs side by side, as in the optimizer's settings."""
 
     words: Array
-    """Table of words at the end, ``(..., rows, dim)``; ``nan`` in runs that diverged."""
-    others: Array
-    """Table of neighbours at the end, likewise."""
-    start: Array
-    """Table of words at the start, ``(rows, dim)``."""
+    """Word table after training, ``(..., rows, dim)``; ``nan`` in runs that diverged."""
+    contexts: Array
+    """Context table after training, with the same shape."""
+    initial_words: Array
+    """Word table before training, ``(rows, dim)``."""
     gains: Array
-    """What :meth:`SkipGram.gains` says at each checkpoint, ``(checkpoints, ..., 4)``; minus infinity from
-    the checkpoint on that found a run diverged."""
-    updates: Array
-    """In how many steps each row of the table of words had a gradient, ``(rows,)``."""
-    path: Array
-    """Length of each row's path, ``(..., rows)``; ``nan`` in runs that diverged."""
-    idle_path: Array
-    """How much of it was made in steps in which the row was not looked up, likewise."""
+    """Result of :meth:`SkipGram.gains` at each checkpoint, ``(checkpoints, ..., 4)``; minus infinity once a run has
+    diverged."""
+    num_updates: Array
+    """Number of steps in which each row of the word table had a gradient, ``(rows,)``."""
+    path_length: Array
+    """Length of the path of each word vector, ``(..., rows)``; ``nan`` in runs that diverged."""
+    idle_path_length: Array
+    """Length of the part of the path from steps in which the row was not looked up, with the same shape."""
     rate: Array
-    """Length of each row's last step with a gradient, by that of the direction it went, ``(..., rows)``; ``nan``
-    for rows that had none, and in runs that diverged."""
+    """Length of each row's last step with a gradient, divided by the length of its direction, ``(...,
+    rows)``; ``nan`` for rows without such a step, and in runs that diverged."""
     diverged_at: Any
-    """First step whose gradient was not finite, or too large to be summed (above 1e30), or after which a checkpoint
-    found tables or gains that were not finite, ``(...)``; -1 for none."""
+    """First step whose gradient was not finite or above 1e30, or whose checkpoint found tables or
+    gains that are not finite, ``(...)``; -1 if there is none."""
 
 
 @dataclass(frozen=True)
 class SkipGram:
-    r"""Model of which words stand next to a word.
+    r"""Skip-gram model with negative sampling: word vectors that predict neighbouring words.
 
     .. math::
 
         s(w, c) = b_c + u_w^\top v_c, \qquad
         \ell(w, c) = -\log \sigma\bigl(s(w, c)\bigr) - \sum_{j=1}^{K} \log \sigma\bigl(-s(w, n_j)\bigr)
 
-    where row :math:`u_w` of one table belongs to the word :math:`w`, row :math:`v_c` of the other to its neighbour
-    :math:`c`, and the :math:`K` noise words :math:`n_j` are drawn with probability :math:`P(n)`. The offset
-    :math:`b_c = \log \bigl(\hat P(c) / K P(c)\bigr)`, with :math:`\hat P(c)` the share of :math:`c` among all
-    neighbours, is not learned: it is the best there is without looking at the word.
+    where :math:`u_w` is the row of a word :math:`w` in the word table, :math:`v_c` is the row of its neighbour
+    :math:`c` in the context table, and the :math:`K` negatives :math:`n_j` are sampled with probability
+    :math:`P(n)`. The offset :math:`b_c = \log \bigl(\hat P(c) / K P(c)\bigr)`, with the proportion :math:`\hat
+    P(c)` of :math:`c` among all neighbours, is not learned: it is the optimal score of a model that ignores the
+    word.
 
     Parameters
     ----------
     corpus : Corpus
-        Where pairs come from.
+        Corpus of the pairs.
     dim : int, default 16
-        Numbers in a row, at least 2.
-    num_noise : int, default 5
-        :math:`K`, at least 1.
+        Dimension of the word vectors, at least 2.
+    num_negatives : int, default 5
+        Number :math:`K` of negatives per pair, at least 1.
 
     Raises
     ------
     ValueError
-        If an argument is not as said here; the message names it.
+        If an argument is invalid. The message names the argument.
 
     Notes
     -----
-    word2vec has no offset, and learns its part along with the rest. Here a model whose table of neighbours is zero,
-    as at the start, *is* the baseline that ignores the word, and what it gains is due to the word.
+    word2vec has no offset, and its vectors learn the frequencies, too. With the offset, a model whose context table
+    is zero, as before training, is the baseline that ignores the word. So all gains come from the word.
 
     References
     ----------
     Mikolov et al. (2013), "Distributed representations of words and phrases and their compositionality",
-    equation (4). Levy and Goldberg (2014), "Neural word embedding as implicit matrix factorization", on what
-    the best scores are.
+    equation (4). Levy and Goldberg (2014), "Neural word embedding as implicit matrix factorization", on the
+    optimal scores.
 
     Examples
     --------
     >>> model = SkipGram(Corpus("the cat sat. The dog sat. " * 200), dim=2)
-    >>> words, others = model.start(seed=0)
-    >>> words.shape, others.any()
+    >>> words, contexts = model.init(seed=0)
+    >>> words.shape, contexts.any()
     ((4, 2), np.False_)
     """
 
     corpus: Corpus
     dim: int = 16
-    num_noise: int = 5
+    num_negatives: int = 5
     offset: Array = field(init=False, repr=False, compare=False)
-    _noise: Array = field(init=False, repr=False, compare=False)
+    _sampling_table: Array = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.corpus, Corpus):
             raise ValueError(f"corpus: is a {type(self.corpus).__name__}, must be a Corpus")
-        whole_number("dim", self.dim, least=2)
-        num_noise = whole_number("num_noise", self.num_noise)
-        noise = self.corpus.counts**NOISE_POWER
-        noise /= noise.sum()
-        seen = np.bincount(self.corpus.pairs("train")[:, 1], minlength=len(noise))
-        # A word that is nobody's neighbour in training: as if it had been so half a time.
-        share = np.maximum(seen, 0.5) / seen.sum()
-        offset = np.log(share / (num_noise * noise)).astype(np.float32)
+        validate_integer("dim", self.dim, 2)
+        num_negatives = validate_integer("num_negatives", self.num_negatives)
+        probability = self.corpus.counts**SAMPLING_EXPONENT
+        probability /= probability.sum()
+        count = np.bincount(self.corpus.pairs("train")[:, 1], minlength=len(probability))
+        # A word that is never a neighbour in training gets a count of 1/2, so that its offset is finite.
+        proportion = np.maximum(count, 0.5) / count.sum()
+        offset = np.log(proportion / (num_negatives * probability)).astype(np.float32)
         offset.setflags(write=False)
         object.__setattr__(self, "offset", offset)
-        # Looked up instead of searched for: words stand in it as often as they are to be drawn.
-        places = (np.arange(NOISE_PLACES) + 0.5) / NOISE_PLACES
-        drawn = np.minimum(noise.cumsum().searchsorted(places), len(noise) - 1)
-        # In few bytes: what is looked up at random should be near.
-        object.__setattr__(self, "_noise", drawn.astype(np.min_scalar_type(len(noise))))
+        # The table contains each word in proportion to its probability, because a lookup is faster than a search.
+        quantiles = (np.arange(SAMPLING_TABLE_SIZE) + 0.5) / SAMPLING_TABLE_SIZE
+        table = np.minimum(probability.cumsum().searchsorted(quantiles), len(probability) - 1)
+        # A small dtype, because random access is faster in a small table.
+        object.__setattr__(self, "_sampling_table", table.astype(np.min_scalar_type(len(probability))))
 
-    def start(self, seed: int) -> tuple[Array, Array]:
-        """Return the tables before training, ``(rows, dim)``, float32: words of length about 1, neighbours zero."""
-        rows = len(self.corpus.words)
-        words = np.random.default_rng([whole_number("seed", seed, 0), 0]).normal(size=(rows, self.dim)) / np.sqrt(
-            self.dim
-        )
-        return words.astype(np.float32), np.zeros((rows, self.dim), np.float32)
+    def init(self, seed: int) -> tuple[Array, Array]:
+        """Return the initial tables, ``(rows, dim)``, float32: random word vectors and zero contexts.
+
+        The word vectors have a length of about 1.
+        """
+        rng = np.random.default_rng([validate_integer("seed", seed, 0), 0])
+        words = rng.normal(size=(len(self.corpus.words), self.dim)) / np.sqrt(self.dim)
+        return words.astype(np.float32), np.zeros(words.shape, np.float32)
 
     def batches(self, seed: int, batch_size: int) -> Iterator[Batch]:
-        """Yield batches of training pairs without end: every pair once, in a new order each time around.
+        """Yield batches of training pairs endlessly. Each epoch has every pair once, in a new order.
 
-        What is too little for a batch at the end of one time around begins the next batch.
+        Pairs left over at the end of an epoch are the first of the next batch.
         """
-        rng = np.random.default_rng([whole_number("seed", seed, 0), 1])
+        rng = np.random.default_rng([validate_integer("seed", seed, 0), 1])
         pairs = self.corpus.pairs("train")
-        batch_size = min(whole_number("batch_size", batch_size), len(pairs))
-        ahead = np.zeros(0, int)
+        batch_size = min(validate_integer("batch_size", batch_size), len(pairs))
+        queue = np.zeros(0, int)
         while True:
-            ahead = np.concatenate([ahead, rng.permutation(len(pairs))])
-            while len(ahead) >= batch_size:
-                now, ahead = ahead[:batch_size], ahead[batch_size:]
-                yield self._with_noise(pairs[now], rng)
+            queue = np.concatenate([queue, rng.permutation(len(pairs))])
+            while len(queue) >= batch_size:
+                batch, queue = queue[:batch_size], queue[batch_size:]
+                yield self._add_negatives(pairs[batch], rng)
 
-    def part(self, name: str) -> Batch:
-        """Return all pairs of a part of the text as one batch, always with the same noise."""
-        return self._with_noise(self.corpus.pairs(name), np.random.default_rng(NOISE_SEED))
+    def evaluation_batch(self, split: str) -> Batch:
+        """Return all pairs of a split as one batch, always with the same negatives."""
+        return self._add_negatives(self.corpus.pairs(split), np.random.default_rng(EVALUATION_SEED))
 
-    def loss(self, words: Array, others: Array, batch: Batch) -> Array:
+    def loss(self, words: Array, contexts: Array, batch: Batch) -> Array:
         """Return the loss of each pair, in nats, ``(..., batch)``."""
-        looked_up, beside = words.take(batch.words, axis=-2), others.take(batch.others, axis=-2)
-        return _loss_of(self._scores(looked_up, beside, batch))
+        word_rows, context_rows = words.take(batch.words, axis=-2), contexts.take(batch.contexts, axis=-2)
+        return _loss_of_scores(self._scores(word_rows, context_rows, batch))
 
-    def gradient(self, words: Array, others: Array, batch: Batch) -> tuple[Array, Array]:
-        r"""Return the gradient of the mean loss with respect to every look-up.
+    def gradient(self, words: Array, contexts: Array, batch: Batch) -> tuple[Array, Array]:
+        r"""Return the gradient of the mean loss with respect to every lookup.
 
         .. math::
 
             \frac{\partial \ell}{\partial u_w} = \sum_c \bigl(\sigma(s(w, c)) - y_c\bigr)\, v_c, \qquad
             \frac{\partial \ell}{\partial v_c} = \bigl(\sigma(s(w, c)) - y_c\bigr)\, u_w
 
-        where the sum goes over the neighbour, with :math:`y = 1`, and the noise words, with :math:`y = 0`.
+        where the sum is over the neighbour, with :math:`y = 1`, and the negatives, with :math:`y = 0`.
 
         Parameters
         ----------
-        words, others : ndarray
+        words, contexts : ndarray
             The two tables, ``(..., rows, dim)``.
         batch : Batch
-            What to look up.
+            Rows to look up.
 
         Returns
         -------
         ndarray, ndarray
-            ``(..., batch, dim)`` for ``batch.words`` and ``(..., batch, 1 + num_noise, dim)`` for ``batch.others``.
+            ``(..., batch, dim)`` for ``batch.words`` and ``(..., batch, 1 + num_negatives, dim)`` for
+            ``batch.contexts``.
         """
-        looked_up, beside = words.take(batch.words, axis=-2), others.take(batch.others, axis=-2)
-        scores = self._scores(looked_up, beside, batch)
-        # The logistic function, many times faster than by way of exp, and never too large.
+        word_rows, context_rows = words.take(batch.words, axis=-2), contexts.take(batch.contexts, axis=-2)
+        scores = self._scores(word_rows, context_rows, batch)
+        # The logistic function: tanh is many times faster than exp, and it does not overflow.
         error = 0.5 + 0.5 * np.tanh(0.5 * scores)
         error[..., 0] -= 1
         error /= len(batch.words)
-        of_words = np.einsum("...bc,...bcd->...bd", error, beside)
-        return of_words, np.einsum("...bc,...bd->...bcd", error, looked_up)
+        word_grads = np.einsum("...bc,...bcd->...bd", error, context_rows)
+        return word_grads, np.einsum("...bc,...bd->...bcd", error, word_rows)
 
-    def gains(self, words: Array, others: Array, part: str) -> Array:
-        """Return by how much the loss of a part of the text is lower than without a look at the word.
+    def gains(self, words: Array, contexts: Array, split: str) -> Array:
+        """Return the difference of the loss of a model that ignores the word and the loss of this model.
 
         Parameters
         ----------
-        words, others : ndarray
+        words, contexts : ndarray
             The two tables, ``(..., rows, dim)``.
-        part : str
+        split : str
             ``"train"``, ``"validation"`` or ``"test"``.
 
         Returns
         -------
         ndarray
-            ``(..., 4)``, in nats a pair: for words in the head, the middle and the tail of the counts, and for all.
+            ``(..., 4)``, in nats per pair: for the words in the head, the middle and the tail, and for all words.
         """
-        pairs, band = self.part(part), self.corpus.bands()
+        pairs, band = self.evaluation_batch(split), self.corpus.bands()
         total, count = np.zeros((*words.shape[:-2], len(BANDS))), np.zeros(len(BANDS))
-        # A few at a time: what they look up is many times larger than the tables.
-        for first in range(0, len(pairs.words), 2048):
-            some = Batch(*(ids[first : first + 2048] for ids in pairs))
-            gain = _loss_of(self.offset[some.others]) - self.loss(words, others, some)
+        # In chunks, because the rows of all lookups together are many times larger than the tables.
+        for first in range(0, len(pairs.words), PAIRS_PER_CHUNK):
+            chunk = Batch(*(ids[first : first + PAIRS_PER_CHUNK] for ids in pairs))
+            gain = _loss_of_scores(self.offset[chunk.contexts]) - self.loss(words, contexts, chunk)
             for number in range(len(BANDS)):
-                here = band[some.words] == number
-                total[..., number] += gain[..., here].sum(axis=-1, dtype=float)
-                count[number] += here.sum()
-        whole = total.sum(axis=-1, keepdims=True) / count.sum()
-        return np.concatenate([total / np.maximum(count, 1), whole], axis=-1)
+                in_band = band[chunk.words] == number
+                total[..., number] += gain[..., in_band].sum(axis=-1, dtype=float)
+                count[number] += in_band.sum()
+        overall = total.sum(axis=-1, keepdims=True) / count.sum()
+        return np.concatenate([total / np.maximum(count, 1), overall], axis=-1)
 
-    def _scores(self, looked_up: Array, beside: Array, batch: Batch) -> Array:
-        scores = np.einsum("...bcd,...bd->...bc", beside, looked_up)
-        return scores + self.offset[batch.others]  # type: ignore[no-any-return]
+    def _scores(self, word_rows: Array, context_rows: Array, batch: Batch) -> Array:
+        scores = np.einsum("...bcd,...bd->...bc", context_rows, word_rows)
+        return scores + self.offset[batch.contexts]  # type: ignore[no-any-return]
 
-    def _with_noise(self, pairs: Any, rng: np.random.Generator) -> Batch:
-        noise = self._noise[rng.integers(NOISE_PLACES, size=(len(pairs), self.num_noise))]
-        return Batch(pairs[:, 0], np.concatenate([pairs[:, 1:], noise], axis=1))
+    def _add_negatives(self, pairs: Any, rng: np.random.Generator) -> Batch:
+        indices = rng.integers(SAMPLING_TABLE_SIZE, size=(len(pairs), self.num_negatives))
+        return Batch(pairs[:, 0], np.concatenate([pairs[:, 1:], self._sampling_table[indices]], axis=1))
 
 
 def train(
@@ -244,161 +251,172 @@ def train(
     seed: int,
     batch_size: int = 256,
     dense: bool = False,
-    part: str = "validation",
+    split: str = "validation",
     checkpoints: Sequence[int] = (),
-) -> Training:
-    """Train a model, and follow what becomes of the rows of its table of words.
+) -> TrainingResult:
+    """Train a model and record how the rows of its word table change.
 
     Parameters
     ----------
     model : SkipGram
-        What to train.
+        Model to train.
     optimizer : Optimizer
-        For both tables. A learning rate of shape ``(runs, 1, 1)`` trains as many runs side by side, on the same
-        batches; other settings have that shape or are numbers.
+        Optimizer of both tables. A learning rate of shape ``(runs, 1, 1)`` trains several runs side by side on the
+        same batches; other settings have that shape or are numbers.
     num_steps : int
-        How many batches to take a step with.
+        Number of steps, one batch each.
     seed : int
-        Of the first table, the order of the pairs and the noise words.
+        Seed of the initial word table, the order of the pairs and the negatives.
     batch_size : int, default 256
-        Pairs in a batch.
+        Number of pairs in a batch.
     dense : bool, default False
-        Whether every row takes every step, those without a gradient with a gradient of zero.
-    part : str, default "validation"
-        Part of the text whose gains are returned.
+        Whether every row takes part in every step, with a zero gradient if it was not looked up.
+    split : str, default "validation"
+        Split on which gains are evaluated.
     checkpoints : sequence of int, optional
-        Numbers of steps after which to measure gains, rising; the last one is always measured.
+        Increasing numbers of steps after which gains are evaluated. The last step is always evaluated.
 
     Returns
     -------
-    Training
+    TrainingResult
 
     Raises
     ------
     ValueError
-        If an argument is not as said here; the message names it.
+        If an argument is invalid. The message names the argument.
 
     Examples
     --------
     >>> from adaptive_optim import Adagrad, Corpus, SkipGram, train
     >>> model = SkipGram(Corpus("the cat sat. The dog sat. " * 200), dim=2)
-    >>> training = train(model, Adagrad(0.3), num_steps=60, seed=0)
-    >>> training.updates
+    >>> result = train(model, Adagrad(0.3), num_steps=60, seed=0)
+    >>> result.num_updates
     array([60, 60, 60, 60])
-    >>> bool(training.gains[-1, -1] > 0.2)  # in nats a pair
+    >>> bool(result.gains[-1, -1] > 0.2)  # in nats per pair
     True
     """
     if not isinstance(model, SkipGram):
         raise ValueError(f"model: is a {type(model).__name__}, must be a SkipGram")
-    check_optimizer(optimizer)
-    num_steps, batch_size = whole_number("num_steps", num_steps), whole_number("batch_size", batch_size)
+    validate_optimizer(optimizer)
+    num_steps, batch_size = validate_integer("num_steps", num_steps), validate_integer("batch_size", batch_size)
     if not isinstance(dense, bool):
         raise ValueError(f"dense={dense!r}: must be True or False")
-    model.corpus.pairs(part)
-    measured = _steps_measured(checkpoints, num_steps)
+    model.corpus.pairs(split)  # raises for an unknown split
+    evaluated_steps = _validate_checkpoints(checkpoints, num_steps)
 
     runs = np.shape(optimizer.learning_rate)[:-2]
-    start, nothing = model.start(seed)
-    words, others = (np.broadcast_to(table, (*runs, *table.shape)).copy() for table in (start, nothing))
-    optimizer = for_rows_of(words, optimizer)
-    stepper = _all_rows if dense else _rows_looked_up
-    step_words, step_others = (stepper(optimizer, table) for table in (words, others))
-    is_used, updates, gains = np.zeros(len(start), bool), np.zeros(len(start), int), []
-    path, idle_path = np.zeros(words.shape[:-1]), np.zeros(words.shape[:-1])
+    initial = model.init(seed)
+    words, contexts = (np.broadcast_to(table, (*runs, *table.shape)).copy() for table in initial)
+    optimizer = cast_to_table(optimizer, words)
+    update_function = _dense_update if dense else _sparse_update
+    update_words, update_contexts = (update_function(optimizer, table) for table in (words, contexts))
+    num_rows = words.shape[-2]
+    is_looked_up, num_updates, gains = np.zeros(num_rows, bool), np.zeros(num_rows, int), []
+    path_length, idle_path_length = np.zeros(words.shape[:-1]), np.zeros(words.shape[:-1])
     rate, diverged_at = np.full(words.shape[:-1], np.nan), np.full(runs, -1)
 
-    # Overflow is not an error here but a result, reported as divergence.
-    with np.errstate(all="ignore"), progress(num_steps, "steps") as bar:
+    # Overflow is a result here, not an error: it is reported as divergence.
+    with np.errstate(all="ignore"), progress_bar(num_steps, "steps") as bar:
         for step, batch in zip(range(num_steps), model.batches(seed, batch_size), strict=False):
-            grads = model.gradient(words, others, batch)
-            lost = ~np.logical_and(*(_is_moderate(grad, runs) for grad in grads))
-            diverged_at[lost & (diverged_at < 0)] = step
+            grads = model.gradient(words, contexts, batch)
+            diverging = ~np.logical_and(*(_is_in_range(grad, runs) for grad in grads))
+            diverged_at[diverging & (diverged_at < 0)] = step
             for grad in grads:
-                grad[lost] = 0
-            for _ in step_others(batch.others.reshape(-1), grads[1].reshape(*runs, -1, model.dim)):
+                grad[diverging] = 0
+            for _ in update_contexts(batch.contexts.reshape(-1), grads[1].reshape(*runs, -1, model.dim)):
                 pass
-            is_used[:] = False
-            is_used[batch.words] = True
-            updates += is_used
-            for rows, its_rate, direction in step_words(batch.words, grads[0]):
-                used, length = is_used[rows], _lengths(direction)
-                moved = _lengths(its_rate * direction)
-                path[..., rows] += moved
-                idle_path[..., rows] += np.where(used, 0, moved)
-                rate[..., rows] = np.where(used & (length > 0), moved / length, rate[..., rows])
-            if step + 1 in measured:
-                found = model.gains(words, others, part)
-                lost = ~np.logical_and.reduce(
-                    [
-                        np.isfinite(found).all(axis=-1),
-                        *(np.isfinite(each).all(axis=(-2, -1)) for each in (words, others)),
-                    ]
-                )
-                diverged_at[lost & (diverged_at < 0)] = step
-                found[diverged_at >= 0] = -np.inf
-                gains.append(found)
+            is_looked_up[:] = False
+            is_looked_up[batch.words] = True
+            num_updates += is_looked_up
+            for rows, row_rates, direction in update_words(batch.words, grads[0]):
+                has_gradient, direction_length = is_looked_up[rows], _lengths(direction)
+                step_length = _lengths(row_rates * direction)
+                path_length[..., rows] += step_length
+                idle_path_length[..., rows] += np.where(has_gradient, 0, step_length)
+                has_rate = has_gradient & (direction_length > 0)
+                rate[..., rows] = np.where(has_rate, step_length / direction_length, rate[..., rows])
+            if step + 1 in evaluated_steps:
+                new_gains = model.gains(words, contexts, split)
+                is_finite = np.isfinite(new_gains).all(axis=-1)
+                for table in (words, contexts):
+                    is_finite &= np.isfinite(table).all(axis=(-2, -1))
+                diverged_at[~is_finite & (diverged_at < 0)] = step
+                new_gains[diverged_at >= 0] = -np.inf
+                gains.append(new_gains)
             bar.update()
-    for values in (words, others, path, idle_path, rate):
+    for values in (words, contexts, path_length, idle_path_length, rate):
         values[diverged_at >= 0] = np.nan
-    return Training(words, others, start, np.stack(gains), updates, path, idle_path, rate, diverged_at[()])
+    return TrainingResult(
+        words=words,
+        contexts=contexts,
+        initial_words=initial[0],
+        gains=np.stack(gains),
+        num_updates=num_updates,
+        path_length=path_length,
+        idle_path_length=idle_path_length,
+        rate=rate,
+        diverged_at=diverged_at[()],
+    )
 
 
-def _rows_looked_up(optimizer: Optimizer, table: Array) -> Stepper:
+def _sparse_update(optimizer: Optimizer, table: Array) -> UpdateTable:
+    """Return a function that updates the rows that were looked up."""
     state = optimizer.init(table)
-    per_row = arrays_by_row(state, table)
+    row_arrays = validate_state(state, table)
 
-    def step(ids: Any, grads: Array) -> Moves:
+    def update(rows: Any, grads: Array) -> Updates:
         nonlocal state
-        state, *moved = step_rows(optimizer, table, state, per_row, ids, grads)
-        yield tuple(moved)
+        state, *updated = step_rows(optimizer, table, state, row_arrays, rows, grads)
+        yield tuple(updated)
 
-    return step
+    return update
 
 
-def _all_rows(optimizer: Optimizer, table: Array) -> Stepper:
-    # A few rows at a time: what a step makes on its way stays in the processor's cache.
+def _dense_update(optimizer: Optimizer, table: Array) -> UpdateTable:
+    """Return a function that updates all rows."""
+    # In blocks of rows, so that temporary arrays fit into the cache of the processor.
     num_rows = table.shape[-2]
-    many = max(1, NUMBERS_AT_ONCE * num_rows // table.size)
-    blocks = [slice(first, min(first + many, num_rows)) for first in range(0, num_rows, many)]
+    block_size = max(1, NUMBERS_PER_BLOCK * num_rows // table.size)
+    blocks = [slice(first, min(first + block_size, num_rows)) for first in range(0, num_rows, block_size)]
     states = [optimizer.init(table[..., block, :]) for block in blocks]
 
-    def step(ids: Any, grads: Array) -> Moves:
-        touched, total = sum_by_row(ids, grads)
+    def update(rows: Any, grads: Array) -> Updates:
+        touched, total = sum_by_row(rows, grads)
         for number, block in enumerate(blocks):
-            here = slice(*touched.searchsorted((block.start, block.stop)))
-            some = table[..., block, :]
-            grad = np.zeros_like(some)
-            grad[..., touched[here] - block.start, :] = total[..., here, :]
-            states[number], rate, direction, some[...] = take_step(optimizer, states[number], some, grad)
+            in_block = slice(*touched.searchsorted((block.start, block.stop)))
+            params = table[..., block, :]
+            grad = np.zeros_like(params)
+            grad[..., touched[in_block] - block.start, :] = total[..., in_block, :]
+            states[number], rate, direction, params[...] = take_step(optimizer, states[number], params, grad)
             yield block, rate, direction
 
-    return step
+    return update
 
 
-def _steps_measured(checkpoints: Sequence[int], num_steps: int) -> list[int]:
+def _validate_checkpoints(checkpoints: Sequence[int], num_steps: int) -> list[int]:
     try:
-        measured = [operator.index(step) for step in checkpoints]
+        steps = [operator.index(step) for step in checkpoints]
     except TypeError:
-        measured = [0]
-    if num_steps not in measured:
-        measured.append(num_steps)
-    if measured != sorted(set(measured)) or measured[0] < 1 or measured[-1] != num_steps:
-        raise ValueError(f"checkpoints={checkpoints!r}: must be whole numbers, rising, from 1 to {num_steps}")
-    return measured
+        steps = [0]
+    if num_steps not in steps:
+        steps.append(num_steps)
+    if steps != sorted(set(steps)) or steps[0] < 1 or steps[-1] != num_steps:
+        raise ValueError(f"checkpoints={checkpoints!r}: must be increasing integers from 1 to {num_steps}")
+    return steps
 
 
-def _loss_of(scores: Array) -> Array:
-    # log(1 + exp(score)), many times faster than np.logaddexp.
+def _loss_of_scores(scores: Array) -> Array:
+    # log(1 + exp(score)) without overflow, many times faster than np.logaddexp.
     softplus = np.maximum(scores, 0) + np.log1p(np.exp(-np.abs(scores)))
     return softplus.sum(axis=-1) - scores[..., 0]  # type: ignore[no-any-return]
 
 
 def _lengths(vectors: Array) -> Array:
-    # Several times faster than np.linalg.norm.
+    # einsum is several times faster than np.linalg.norm.
     return np.sqrt(np.einsum("...d,...d->...", vectors, vectors))  # type: ignore[no-any-return]
 
 
-def _is_moderate(grad: Array, runs: tuple[int, ...]) -> Any:
-    """Return whether the gradient of each run is finite, and far enough from not being so to be summed."""
+def _is_in_range(grad: Array, runs: tuple[int, ...]) -> Any:
+    """Return whether the gradient of each run is finite, and small enough that a sum does not overflow."""
     flat = grad.reshape(*runs, -1)
     return (flat.max(axis=-1) < 1e30) & (flat.min(axis=-1) > -1e30)

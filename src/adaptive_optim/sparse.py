@@ -1,4 +1,4 @@
-"""Update those rows of a table that have a gradient, and leave the others alone."""
+"""Sparse updates of a table: a step changes only the rows that have a gradient."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adaptive_optim.descent import AnyOptimizer, broadcasts, check_optimizer, take_step, with_settings
 from adaptive_optim.optimizers import Array, Optimizer
+from adaptive_optim.trajectory import take_step
+from adaptive_optim.validation import AnyOptimizer, broadcasts_to, cast_settings, validate_optimizer
 
-# Two numbers side by side, which NumPy adds as one.
-PAIRS = {np.dtype(np.float32): np.complex64, np.dtype(np.float64): np.complex128}
+# A view of two real numbers as a complex one halves the number of additions.
+COMPLEX_DTYPES = {np.dtype(np.float32): np.complex64, np.dtype(np.float64): np.complex128}
 
 
 class RowStep(NamedTuple):
-    """What :func:`update_rows` did. Row ``rows[i]`` moved by ``-rate[..., i, :] * direction[..., i, :]``."""
+    """Result of :func:`update_rows`: row ``rows[i]`` changed by ``-rate[..., i, :] * direction[..., i, :]``."""
 
     state: Any
-    """The state for the next step. Its arrays are those that were passed in, changed in place."""
+    """State for the next step. Its arrays are the arrays that were passed in, changed in place."""
     rows: Any
-    """Which rows had a gradient, each once, rising, ``(touched,)``."""
+    """Sorted unique indices of the rows that had a gradient, ``(touched,)``."""
     rate: Any
-    """Their effective learning rates, ``(..., touched, dim)``."""
+    """Effective learning rates of these rows, ``(..., touched, dim)``."""
     direction: Any
-    """What the rates multiplied, ``(..., touched, dim)``."""
+    """Directions that the rates multiply, ``(..., touched, dim)``."""
 
 
 def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike, grads: ArrayLike) -> RowStep:
-    r"""Take one step with the rows of a table that have a gradient, in place.
+    r"""Update the rows of a table that have a gradient, in place.
 
     .. math::
 
@@ -37,54 +38,54 @@ def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike,
         \theta_{t+1,r} = \theta_{t,r} - \eta_{t,r} \odot d_{t,r}
         \quad \text{for } r \in \{r_1, \dots, r_k\}
 
-    where :math:`h_j` is the gradient of the *j*-th look-up and the optimizer's own ``step`` gives the rate
-    :math:`\eta_{t,r}` and the direction :math:`d_{t,r}`. All other rows keep their numbers and their state. So the
-    cost follows the rows that were looked up, not the table.
+    where :math:`h_j` is the gradient of the *j*-th lookup, and the rate :math:`\eta_{t,r}` and the direction
+    :math:`d_{t,r}` are those of the optimizer's ``step``. All other rows keep their values and their state, so the
+    cost depends on the number of lookups, not on the size of the table.
 
     Parameters
     ----------
     optimizer : Optimizer
-        For instance :class:`Adagrad`. Array settings take the table's precision and broadcast against
+        For instance :class:`Adagrad`. Array settings are cast to the table's dtype and broadcast to
         ``(..., 1, dim)``: all rows share them.
     table : ndarray
-        Floating-point numbers, ``(..., rows, dim)``. Axes before the last two are runs side by side, which look up
-        the same rows. Changed in place.
+        Floating-point numbers, ``(..., rows, dim)``. Leading axes are runs side by side, which look up the same
+        rows. Changed in place.
     state : NamedTuple
-        ``optimizer.init(table)`` before the first step, then the ``state`` that the last step returned. Arrays have
-        one entry for each row on their last axis but one and are changed in place; whole numbers, such as Adam's
-        ``t``, are shared by all rows and count the steps, not the look-ups.
+        ``optimizer.init(table)`` before the first step, then the ``state`` that the previous step returned. Arrays
+        have one entry per row on their second-to-last axis and are changed in place; integers, such as Adam's
+        ``t``, are shared by all rows and count the steps, not the lookups.
     rows : array_like of int
-        Rows that were looked up, ``(k,)``, from 0 to ``table.shape[-2] - 1``. A row may stand there more than once:
-        its gradients are summed first, as the step of a sum is not the sum of steps.
+        Indices of the rows that were looked up, ``(k,)``, from 0 to ``table.shape[-2] - 1``. The gradients of a
+        repeated row are summed before the step.
     grads : array_like
-        Gradient with respect to each look-up, ``(..., k, dim)``, finite.
+        Finite gradient with respect to each lookup, ``(..., k, dim)``.
 
     Returns
     -------
     RowStep
-        The new state, the rows, and the rate and direction of each.
+        The new state, the updated rows, and the rate and direction of each.
 
     Raises
     ------
     ValueError
-        If an argument is not as said here. Nothing has been written then.
+        If an argument is invalid. Then table and state are unchanged.
 
     Notes
     -----
-    Equal to a dense step, bit for bit, for :class:`SGD` and :class:`Adagrad`, to which a gradient of zero does
-    nothing. For the others it is another algorithm, called *lazy*: where a dense step lets the averages of a
-    row without gradient decay, and with momentum moves it, this leaves both as they are.
+    For :class:`SGD` and :class:`Adagrad` the result equals a dense step, bit for bit, because a zero
+    gradient changes nothing. For the others it is a different algorithm, called *lazy*. In a row without gradient,
+    a dense step decays the averages, and with momentum it moves the parameters; a lazy step changes neither.
 
-    :class:`Adam` here is what ``torch.optim.SparseAdam`` does, but for :math:`\epsilon`, which that adds to the
-    uncorrected :math:`\sqrt{v_t}`. :class:`Adagrad` and :class:`SGD` are what ``torch.optim.Adagrad`` and
-    ``torch.optim.SGD`` do with sparse gradients. Torch has no sparse RMSprop, and its SGD with momentum moves every
-    row that ever had a gradient, as a dense one does. Optax has no updates by row, and Keras none that are lazy.
+    With :class:`Adam` the result equals ``torch.optim.SparseAdam``, except for :math:`\epsilon`, which PyTorch adds
+    to the uncorrected :math:`\sqrt{v_t}`. With :class:`Adagrad` and :class:`SGD` it equals ``torch.optim.Adagrad``
+    and ``torch.optim.SGD`` with sparse gradients. PyTorch has no sparse RMSprop, and its SGD with momentum moves
+    every row that ever had a gradient, like a dense step. Optax has no row updates, and Keras has no lazy ones.
 
     References
     ----------
     Duchi, Hazan and Singer (2011), "Adaptive subgradient methods for online learning and stochastic
-    optimization", section 1.1, on why sparse features ask for it. PyTorch's documentation of ``SparseAdam``
-    has the name "lazy" for the version of Adam.
+    optimization", section 1.1, on sparse features. The name "lazy" is from PyTorch's documentation of
+    ``SparseAdam``.
 
     Examples
     --------
@@ -104,121 +105,121 @@ def update_rows(optimizer: Optimizer, table: Array, state: Any, rows: ArrayLike,
     >>> state.sum_of_squares[3]
     array([4., 0.])
     """
-    _check_table(table)
-    check_optimizer(optimizer)
-    optimizer = for_rows_of(table, optimizer)
-    per_row = arrays_by_row(state, table)
-    rows, grads = _look_ups(table, rows, grads)
+    _validate_table(table)
+    validate_optimizer(optimizer)
+    optimizer = cast_to_table(optimizer, table)
+    row_arrays = validate_state(state, table)
+    rows, grads = _validate_lookups(table, rows, grads)
 
-    # Overflow is not an error here: it leaves infinite numbers, and the next gradient is refused.
+    # Overflow is not an error here: it makes the table infinite, and the caller's next gradient is not finite.
     with np.errstate(all="ignore"):
-        return step_rows(optimizer, table, state, per_row, rows, grads.astype(table.dtype, copy=False))
+        return step_rows(optimizer, table, state, row_arrays, rows, grads.astype(table.dtype, copy=False))
 
 
 def step_rows(
-    optimizer: Optimizer, table: Array, state: Any, per_row: dict[str, Array], rows: Any, grads: Array
+    optimizer: Optimizer, table: Array, state: Any, row_arrays: dict[str, Array], rows: Any, grads: Array
 ) -> RowStep:
-    """Do what :func:`update_rows` does, with arguments that are known to be good."""
+    """Do the same as :func:`update_rows`, for arguments that are already validated."""
     touched, grad = sum_by_row(rows, grads)
-    # What is not finite stays so in a sum, and there are fewer sums.
+    # A sum is not finite if one of its terms is not, and there are fewer sums than terms.
     if not np.isfinite(grad).all():
-        _refuse(rows, grads)
-    own = state._replace(**{name: values.take(touched, axis=-2) for name, values in per_row.items()})
-    new, rate, direction, params = take_step(optimizer, own, table.take(touched, axis=-2), grad)
-    news = {name: getattr(new, name) for name in per_row}
-    for name, values in news.items():
-        if values.shape != getattr(own, name).shape:
-            raise ValueError(f"state.{name}: a step gave it another shape, must be what init(table) returned")
+        _raise_not_finite(rows, grads)
+    old_state = state._replace(**{name: values.take(touched, axis=-2) for name, values in row_arrays.items()})
+    new_state, rate, direction, params = take_step(optimizer, old_state, table.take(touched, axis=-2), grad)
+    new_values = {name: getattr(new_state, name) for name in row_arrays}
+    for name, values in new_values.items():
+        if values.shape != getattr(old_state, name).shape:
+            raise ValueError(f"state.{name}: changed its shape in a step, must be what init(table) returned")
     table[..., touched, :] = params
-    for name, values in news.items():
-        per_row[name][..., touched, :] = values
-    return RowStep(new._replace(**per_row), touched, rate, direction)
+    for name, values in new_values.items():
+        row_arrays[name][..., touched, :] = values
+    return RowStep(new_state._replace(**row_arrays), touched, rate, direction)
 
 
 def sum_by_row(rows: Any, grads: Array) -> tuple[Any, Array]:
-    """Return each row once, rising, and its gradients summed in the order in which they came."""
+    """Return the sorted unique rows, and the sum of the gradients of each row in their original order."""
     count, dim = grads.shape[-2:]
-    # Row and place in one number: many times faster than a stable sort of the rows.
+    # Row and position in one integer: sorting it is many times faster than a stable sort of the rows.
     bits = count.bit_length()
     keys = np.sort(rows << bits | np.arange(count))
-    rows, place = keys >> bits, keys & ((1 << bits) - 1)
+    rows, position = keys >> bits, keys & ((1 << bits) - 1)
     is_first = np.ones(count, bool)
     np.not_equal(rows[1:], rows[:-1], out=is_first[1:])
-    first, again = is_first.nonzero()[0], (~is_first).nonzero()[0]
-    total = grads.take(place.take(first), axis=-2)
-    if again.size:
-        # Only the repeats, and number by number: np.add.at is many times slower on rows.
-        sums, repeats = total, grads.take(place.take(again), axis=-2)
-        if dim % 2 == 0 and total.dtype in PAIRS:
-            sums, repeats = sums.view(PAIRS[total.dtype]), repeats.view(PAIRS[total.dtype])
-        numbers = np.arange(first.size * sums.shape[-1]).reshape(first.size, -1)
-        into = numbers.take(again - np.arange(1, again.size + 1), axis=0).reshape(-1)
-        for run, more in zip(sums.reshape(-1, numbers.size), repeats.reshape(-1, into.size), strict=True):
-            np.add.at(run, into, more)
+    first, repeated = is_first.nonzero()[0], (~is_first).nonzero()[0]
+    total = grads.take(position.take(first), axis=-2)
+    if repeated.size:
+        # Add the repeated lookups only, with one-dimensional indices: np.add.at is many times slower on rows.
+        sums, repeats = total, grads.take(position.take(repeated), axis=-2)
+        if dim % 2 == 0 and total.dtype in COMPLEX_DTYPES:
+            sums, repeats = sums.view(COMPLEX_DTYPES[total.dtype]), repeats.view(COMPLEX_DTYPES[total.dtype])
+        indices = np.arange(first.size * sums.shape[-1]).reshape(first.size, -1)
+        targets = indices.take(repeated - np.arange(1, repeated.size + 1), axis=0).reshape(-1)
+        for run, terms in zip(sums.reshape(-1, indices.size), repeats.reshape(-1, targets.size), strict=True):
+            np.add.at(run, targets, terms)
     return rows.take(first), total
 
 
-def _check_table(table: Any) -> None:
-    fits = isinstance(table, np.ndarray) and table.dtype.kind == "f" and table.ndim >= 2
-    if not fits or not table.size or not table.flags.writeable:
+def _validate_table(table: Any) -> None:
+    is_float_table = isinstance(table, np.ndarray) and table.dtype.kind == "f" and table.ndim >= 2
+    if not is_float_table or not table.size or not table.flags.writeable:
         given = f"{table.dtype} of shape {table.shape}" if isinstance(table, np.ndarray) else repr(table)
         raise ValueError(f"table={given}: must be a writeable array of floating-point numbers, (..., rows, dim)")
 
 
-def for_rows_of(table: Array, optimizer: AnyOptimizer) -> AnyOptimizer:
-    """Return the optimizer with array settings in the precision of the table."""
-    every = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}  # type: ignore[arg-type]
-    arrays = {name: value for name, value in every.items() if isinstance(value, np.ndarray)}
-    return with_settings(optimizer, arrays, table.dtype, (*table.shape[:-2], 1, table.shape[-1]))
+def cast_to_table(optimizer: AnyOptimizer, table: Array) -> AnyOptimizer:
+    """Return the optimizer with its array settings cast to the dtype of the table."""
+    settings = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}  # type: ignore[arg-type]
+    arrays = {name: value for name, value in settings.items() if isinstance(value, np.ndarray)}
+    return cast_settings(optimizer, arrays, table.dtype, (*table.shape[:-2], 1, table.shape[-1]))
 
 
-def arrays_by_row(state: Any, table: Array) -> dict[str, Array]:
-    """Return the arrays of a state, which have an entry for each row."""
+def validate_state(state: Any, table: Array) -> dict[str, Array]:
+    """Return the arrays of a state by name, or raise if one does not have an entry for each row."""
     if not isinstance(state, tuple) or not hasattr(state, "_fields"):
-        raise ValueError(f"state={state!r}: must be what init(table) or the last step returned")
+        raise ValueError(f"state={state!r}: must be what init(table) or the previous step returned")
     arrays = {}
     for name, values in zip(state._fields, state, strict=True):
         if isinstance(values, (int, float, np.generic)):
             continue
         if not isinstance(values, np.ndarray) or not values.flags.writeable:
             raise ValueError(f"state.{name}={values!r}: must be a number or a writeable array")
-        # Another shape is rare, and asking whether it broadcasts is slow.
+        # Equal shapes are the usual case, and broadcasts_to is slow.
         if values.shape != table.shape and not (
-            values.shape[-2:-1] == table.shape[-2:-1] and broadcasts(values.shape, table.shape)
+            values.shape[-2:-1] == table.shape[-2:-1] and broadcasts_to(values.shape, table.shape)
         ):
             raise ValueError(
                 f"state.{name}: has shape {values.shape}, must have the rows of the table, {table.shape}"
             )
         if values.dtype.kind == "f" and values.itemsize != table.itemsize:
-            raise ValueError(f"state.{name}: is of {values.dtype}, must be of the table's {table.dtype}")
+            raise ValueError(f"state.{name}: has dtype {values.dtype}, must have that of the table, {table.dtype}")
         arrays[name] = values
     return arrays
 
 
-def _look_ups(table: Array, rows: ArrayLike, grads: ArrayLike) -> tuple[Any, Array]:
+def _validate_lookups(table: Array, rows: ArrayLike, grads: ArrayLike) -> tuple[Any, Array]:
     try:
-        ids = np.asarray(rows)
+        indices = np.asarray(rows)
     except ValueError:  # rows of different lengths
-        ids = np.array(None)
-    if ids.dtype.kind not in "iu" or ids.ndim != 1 or not ids.size:
-        raise ValueError(f"rows={rows!r}: must be whole numbers, (k,)")
+        indices = np.array(None)
+    if indices.dtype.kind not in "iu" or indices.ndim != 1 or not indices.size:
+        raise ValueError(f"rows={rows!r}: must be integers, (k,)")
     last = table.shape[-2] - 1
-    if ids.min() < 0 or ids.max() > last:
-        wrong = ids[(ids < 0) | (ids > last)]
-        raise ValueError(f"rows: {wrong[0]} is among them, must be from 0 to {last}")
-    shape = (*table.shape[:-2], len(ids), table.shape[-1])
+    if indices.min() < 0 or indices.max() > last:
+        invalid = indices[(indices < 0) | (indices > last)]
+        raise ValueError(f"rows: contains {invalid[0]}, must be from 0 to {last}")
+    shape = (*table.shape[:-2], len(indices), table.shape[-1])
     try:
-        real = np.asarray(grads)
+        array = np.asarray(grads)
     except ValueError:
-        real = np.array(None)
-    if real.dtype.kind not in "iuf" or real.shape != shape:
-        raise ValueError(f"grads: has {real.dtype} of shape {real.shape}, must be real numbers of shape {shape}")
-    return ids.astype(np.int64, copy=False), real
+        array = np.array(None)
+    if array.dtype.kind not in "iuf" or array.shape != shape:
+        raise ValueError(f"grads: has {array.dtype} of shape {array.shape}, must be real numbers of shape {shape}")
+    return indices.astype(np.int64, copy=False), array
 
 
-def _refuse(rows: Any, grads: Array) -> None:
-    lost = ~np.isfinite(grads).all(axis=(*range(grads.ndim - 2), -1))
-    if lost.any():
-        at = int(np.argmax(lost))
-        raise ValueError(f"grads: not finite for look-up {at}, of row {rows[at]}; must be finite")
-    raise ValueError(f"grads: too large, those of a row sum to more than {np.finfo(grads.dtype).max:.2g}")
+def _raise_not_finite(rows: Any, grads: Array) -> None:
+    not_finite = ~np.isfinite(grads).all(axis=(*range(grads.ndim - 2), -1))
+    if not_finite.any():
+        position = int(np.argmax(not_finite))
+        raise ValueError(f"grads: not finite at lookup {position} of row {rows[position]}, must be finite")
+    raise ValueError(f"grads: too large, the sum for a row is above {np.finfo(grads.dtype).max:.2g}")

@@ -1,4 +1,4 @@
-"""Run many optimizers on many problems, measure what they did, and choose learning rates by it."""
+"""Sweeps: many runs with their metrics, and the tuning of learning rates."""
 
 from __future__ import annotations
 
@@ -14,30 +14,32 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adaptive_optim.descent import check_optimizer, descend, is_sound, progress, whole_number
 from adaptive_optim.optimizers import Array, Optimizer
 from adaptive_optim.problems import ProblemStack, SparseRegression, batch_gradient
+from adaptive_optim.progress import progress_bar
+from adaptive_optim.trajectory import has_diverged, iter_steps
+from adaptive_optim.validation import validate_integer, validate_optimizer
 
 if TYPE_CHECKING:
-    import xarray as xr  # It takes as long to import as all else here, and many do not need it.
+    import xarray as xr  # not at runtime: the import is slow, and only sweeps need it
 
 COORDINATES = ("dense", "sparse")
-MEASURES = (
+METRICS = (
     "steps_to_loss",
     "steps_to_distance",
     "final_loss",
     "final_params",
-    "log_loss_area",
+    "mean_log10_loss",
     "rates",
     "params",
     "diverged_at",
 )
-SMALLEST_LOSS = 1e-16
-"""Below that an excess loss is rounding: it counts as this much."""
+MIN_LOSS = 1e-16
+"""A smaller excess loss is a rounding error and counts as this value."""
 
-STEPS_AT_ONCE = 2
-SAFE = 1e100
-"""As long as all parameters are nearer to zero, and all rates above it, no run has diverged at this step."""
+STEPS_PER_EVALUATION = 2
+SAFE_MAGNITUDE = 1e100
+"""No run diverges in a step after which all parameters are below this magnitude and all rates above 0."""
 
 
 def sweep(
@@ -46,72 +48,73 @@ def sweep(
     num_steps: int,
     *,
     start: ArrayLike = (-1.0, -1.0),
-    measure: Collection[str] = ("steps_to_loss", "final_loss"),
-    loss_goals: Sequence[float] = (0.01,),
-    distance_goals: Sequence[float] = (0.3,),
+    metrics: Collection[str] = ("steps_to_loss", "final_loss"),
+    loss_thresholds: Sequence[float] = (0.01,),
+    distance_thresholds: Sequence[float] = (0.3,),
     rate_steps: Sequence[int] | None = None,
     chunk_size: int = 8192,
     executor: Executor | None = None,
 ) -> xr.Dataset:
-    r"""Run every optimizer with all its settings on every problem, and measure.
+    r"""Run every optimizer with all its settings on every problem, and return metrics of the runs.
 
     Parameters
     ----------
     optimizers : mapping of str to Optimizer
-        By name. Settings that are arrays broadcast against the runs' axes, ``(setting, *problems.axes)``:
+        Optimizers by name. Array settings broadcast to the axes of the runs, ``(setting, *problems.axes)``:
         ``SGD(rates[:, None, None])`` on problems with two axes has ``len(rates)`` settings. All optimizers
         have the same number of settings.
     problems : ProblemStack
-        For instance ``ProblemStack.grid(activity=[0.05, 0.5], seed=range(256))``.
+        For instance ``ProblemStack.from_product(activity=[0.05, 0.5], seed=range(256))``.
     num_steps : int
-        Steps of each run, at least 1.
+        Number of steps of each run, at least 1.
     start : array_like, default (-1, -1)
-        Where runs start, ``(2,)``, or ``(problems, 2)`` for another start on each.
-    measure : collection of str
-        What to return; see below.
-    loss_goals, distance_goals : sequence of float
-        For ``steps_to_loss`` and ``steps_to_distance``: numbers above 0.
+        Initial parameters, ``(2,)``, or ``(problems, 2)`` for different ones on each problem.
+    metrics : collection of str
+        Names of the metrics to return; see below.
+    loss_thresholds, distance_thresholds : sequence of float
+        Thresholds of ``steps_to_loss`` and ``steps_to_distance``, above 0.
     rate_steps : sequence of int, optional
-        For ``rates``: which steps, from 1 to ``num_steps``, the default.
+        Steps of ``rates``, from 1 to ``num_steps``. The default is the last step.
     chunk_size : int, default 8192
-        How many runs are made at a time, about. That many also move the progress bar and go to an executor. Memory
-        grows with it and with the results, not with the number of runs or steps.
+        Approximate number of runs that are computed together. The progress bar advances by chunks, and an executor
+        receives chunks. Memory grows with the chunk size and the results, not with the number of runs or steps.
     executor : concurrent.futures.Executor, optional
-        Where chunks are computed: threads, processes, or ``dask.distributed.Client().get_executor()``. Results
-        do not depend on it. If left out: here, one after the other.
+        Executor of the chunks: threads, processes, or ``dask.distributed.Client().get_executor()``. Results do not
+        depend on it. By default chunks are computed in this thread, one after the other.
 
     Returns
     -------
     xarray.Dataset
-        Every measure has the axes ``optimizer``, ``setting`` if there are several, those of the problems, and
-        those named here:
+        Every metric has the axes ``optimizer``, ``setting`` if there are several, those of the problems, and
+        those in parentheses:
 
-        - ``steps_to_loss (loss_goal)``: steps until the :meth:`excess loss <SparseRegression.excess_loss>` stays
-          at or below the goal; ``num_steps + 1`` if it never does.
-        - ``steps_to_distance (distance_goal)``: the same for the distance of the farther weight from the minimum.
+        - ``steps_to_loss (loss_threshold)``: steps until the :meth:`excess loss <SparseRegression.excess_loss>`
+          stays at or below the threshold; ``num_steps + 1`` if it never does.
+        - ``steps_to_distance (distance_threshold)``: the same for the larger of the two weights' distances from the
+          minimum.
         - ``final_loss``: excess loss after the last step.
         - ``final_params (coordinate)``: parameters after the last step.
-        - ``log_loss_area``: area under the decimal logarithm of the excess loss, divided by the steps. Losses below
-          1e-16 count as that.
-        - ``rates (rate_step, coordinate)``: effective learning rates, ``nan`` without a gradient so far.
-        - ``params (step, coordinate)``: all parameters. Not for sweeps of a million runs.
-        - ``diverged_at``: step that took the run out of the finite numbers, -1 for none.
+        - ``mean_log10_loss``: mean over the steps of the decimal logarithm of the excess loss. Losses below 1e-16
+          count as 1e-16.
+        - ``rates (rate_step, coordinate)``: effective learning rates, ``nan`` before the first gradient.
+        - ``params (step, coordinate)``: parameters after each step, which takes much memory for many runs.
+        - ``diverged_at``: step at which the run diverged, -1 if it did not.
 
-        A run that diverged never arrives, has a loss of infinity, and parameters and rates of ``nan``.
-        ``learning_rate`` is what each run was set with.
+        A run that diverged never reaches a threshold, has an infinite loss, and ``nan`` as parameters and rates.
+        The variable ``learning_rate`` has the learning rate of each run.
 
     Raises
     ------
     ValueError
-        If an argument is not as said here; the message names it.
+        If an argument is invalid. The message names the argument.
     RuntimeError
-        If a chunk fails; the message says which runs it had. All others are given up.
+        If a chunk fails. The message describes the runs of the chunk. The remaining chunks are cancelled.
 
     Notes
     -----
-    A run has the same bits here and in :func:`minimize`, however it is chunked.
+    A run has the same bits as in :func:`minimize`, whatever the chunk size.
 
-    Interrupted, it gives up what has not begun, and waits for what has.
+    An interrupt cancels the chunks that have not started, and waits for those that have.
 
     Examples
     --------
@@ -119,93 +122,93 @@ def sweep(
     >>> from adaptive_optim import SGD, Adagrad, ProblemStack, sweep
     >>> rates = np.array([0.03, 0.3])
     >>> optimizers = {"SGD": SGD(rates[:, None]), "Adagrad": Adagrad(rates[:, None])}
-    >>> runs = sweep(optimizers, ProblemStack.grid(seed=range(64), activity=1.0), num_steps=300)
+    >>> runs = sweep(optimizers, ProblemStack.from_product(seed=range(64), activity=1.0), num_steps=300)
     >>> runs.final_loss.dims
     ('optimizer', 'setting', 'seed')
-    >>> runs.steps_to_loss.sel(optimizer="Adagrad", loss_goal=0.01).median("seed").values
+    >>> runs.steps_to_loss.sel(optimizer="Adagrad", loss_threshold=0.01).median("seed").values
     array([301., 106.])
     """
-    num_steps = whole_number("num_steps", num_steps)
-    chunk_size = whole_number("chunk_size", chunk_size)
+    num_steps = validate_integer("num_steps", num_steps)
+    chunk_size = validate_integer("chunk_size", chunk_size)
     if not isinstance(problems, ProblemStack):
         raise ValueError(f"problems={problems!r}: must be a ProblemStack")
-    tally = _Tally(
+    spec = _MetricSpec(
         num_steps,
-        _measures(measure),
-        _goals("loss_goals", loss_goals),
-        _goals("distance_goals", distance_goals),
-        _steps(rate_steps, num_steps),
+        _validate_metrics(metrics),
+        _validate_thresholds("loss_thresholds", loss_thresholds),
+        _validate_thresholds("distance_thresholds", distance_thresholds),
+        _validate_rate_steps(rate_steps, num_steps),
     )
-    settings = _settings(optimizers, problems)
-    starts = _starts(start, problems)
-    chunks = list(_chunks(settings, problems, chunk_size))
-    names = list(settings)
-    shape = (len(names), settings[names[0]].num_settings, len(problems.problems))
-    results = tally.room(*shape)
-    with progress(prod(shape), "runs") as bar:
-        for chunk, measured in _computed(chunks, settings, problems, starts, tally, executor):
-            for name, values in measured.items():
+    batches = _validate_optimizers(optimizers, problems)
+    starts = _validate_start(start, problems)
+    chunks = list(_split_into_chunks(batches, problems, chunk_size))
+    names = list(batches)
+    shape = (len(names), batches[names[0]].num_settings, len(problems.problems))
+    results = spec.allocate(*shape)
+    with progress_bar(prod(shape), "runs") as bar:
+        for chunk, chunk_results in _compute_chunks(chunks, batches, problems, starts, spec, executor):
+            for name, values in chunk_results.items():
                 results[name][names.index(chunk.name), chunk.settings, chunk.problems] = values
             bar.update(chunk.size)
-    return _labelled(results, settings, problems, tally)
+    return _to_dataset(results, batches, problems, spec)
 
 
-class Tuned(NamedTuple):
-    """What :func:`tune` found."""
+class TuningResult(NamedTuple):
+    """Result of :func:`tune`."""
 
     learning_rate: xr.DataArray
-    """The best rate of each optimizer, with the axes that the score had."""
-    tried: xr.Dataset
-    """All runs on the tuning problems, by optimizer and learning rate: the axis ``setting`` has the rates."""
+    """Best learning rate of each optimizer, with the axes of the score."""
+    runs: xr.Dataset
+    """All runs on the tuning problems. The axis ``setting`` has the learning rates."""
     at_edge: xr.DataArray
-    """Whether the best rate is still at the edge of the grid."""
-    widened: int
-    """How many times the grid was made wider."""
+    """Whether the best learning rate is at the edge of the final grid."""
+    num_extensions: int
+    """Number of times that the grid was extended."""
 
 
 def tune(
-    kinds: Mapping[str, Callable[[Any], Optimizer]],
+    factories: Mapping[str, Callable[[Any], Optimizer]],
     problems: ProblemStack,
     num_steps: int,
     *,
     rates: ArrayLike,
     score: Callable[[xr.Dataset], xr.DataArray],
     reported_seeds: Collection[int],
-    most_widenings: int = 3,
+    max_extensions: int = 3,
     **options: Any,
-) -> Tuned:
-    """Choose each optimizer's learning rate on one log grid, by one rule, on seeds that are not reported.
+) -> TuningResult:
+    """Choose the learning rate of each optimizer from one log grid, on seeds that are not reported.
 
-    Where a best rate lies at the edge of the grid, the grid becomes wider by a decade there, for all optimizers.
+    If a best rate lies at an edge of the grid, the grid is extended there by a decade, for all optimizers.
 
     Parameters
     ----------
-    kinds : mapping of str to callable
-        What makes an optimizer from a learning rate: ``Adam``, or ``partial(RMSProp, rho=0.99)``.
+    factories : mapping of str to callable
+        Functions that return an optimizer for a learning rate: ``Adam``, or ``partial(RMSProp, rho=0.99)``.
     problems : ProblemStack
-        What to tune on; one axis is ``seed``.
+        Problems to tune on. One of their axes is ``seed``.
     num_steps : int
-        Steps of each run.
+        Number of steps of each run.
     rates : array_like
-        Grid of learning rates, rising, evenly spaced on a log scale, at least 3.
+        Grid of at least 3 learning rates, increasing and evenly spaced on a log scale.
     score : callable
-        From the runs, as :func:`sweep` returns them, to a number for each optimizer and setting; other axes that it
-        leaves get a rate each. The least is the best, ``nan`` the worst.
+        Function of the dataset that :func:`sweep` returns. It returns a number for each optimizer and setting, and
+        lower is better; ``nan`` is the worst. If it keeps other axes, each of their elements is tuned separately.
     reported_seeds : collection of int
-        Seeds that results are reported on. None of them may be among those of the problems.
-    most_widenings : int, default 3
-        How often the grid may be made wider, at least 0.
+        Seeds on which results are reported. The problems must not contain any of them.
+    max_extensions : int, default 3
+        Maximum number of times that the grid is extended, at least 0.
     **options
         Further arguments of :func:`sweep`.
 
     Returns
     -------
-    Tuned
+    TuningResult
 
     Raises
     ------
     ValueError
-        If a seed is both tuned on and reported, or another argument is not as said here or in :func:`sweep`.
+        If the problems contain a reported seed, or another argument is invalid here or in :func:`sweep`.
 
     Examples
     --------
@@ -213,7 +216,7 @@ def tune(
     >>> from adaptive_optim import SGD, Adam, ProblemStack, tune
     >>> tuned = tune(
     ...     {"SGD": SGD, "Adam": Adam},
-    ...     ProblemStack.grid(seed=range(1000, 1032)),
+    ...     ProblemStack.from_product(seed=range(1000, 1032)),
     ...     num_steps=200,
     ...     rates=np.logspace(-3, 0, 13),
     ...     score=lambda runs: runs.final_loss.mean("seed"),
@@ -225,61 +228,59 @@ def tune(
     seeds = problems.axes.get("seed")
     if seeds is None:
         raise ValueError(f"problems: have axes {list(problems.axes)}, one must be 'seed'")
-    both = sorted(set(seeds) & set(reported_seeds))
-    if both:
-        raise ValueError(f"reported_seeds: {both[:5]} are tuned on, too; must be others than those of the problems")
-    grid = _numbers(rates)
+    common_seeds = sorted(set(seeds) & set(reported_seeds))
+    if common_seeds:
+        raise ValueError(f"reported_seeds: {common_seeds[:5]} are seeds of the problems, must be different ones")
+    grid = _as_float_array(rates)
     spacing = np.diff(np.log10(grid)) if grid.ndim == 1 and np.all(grid > 0) else np.zeros(0)
     if len(spacing) < 2 or not np.allclose(spacing, spacing[0]) or spacing[0] <= 0:
-        raise ValueError(f"rates={rates!r}: must be at least 3 rising numbers, evenly spaced on a log scale")
+        raise ValueError(f"rates={rates!r}: must be at least 3 increasing numbers, evenly spaced on a log scale")
 
-    if operator.index(most_widenings) < 0:
-        raise ValueError(f"most_widenings={most_widenings!r}: must be a whole number of at least 0")
+    max_extensions = validate_integer("max_extensions", max_extensions, 0)
 
     import xarray as xr
 
-    def runs(some: Array) -> xr.Dataset:
-        column = some.reshape(-1, *(1,) * len(problems.axes))
-        made = sweep({name: kind(column) for name, kind in kinds.items()}, problems, num_steps, **options)
-        if "setting" not in made.dims:
-            made = made.expand_dims("setting", axis=1)
-        return made.drop_vars("learning_rate").assign_coords(setting=some)
+    def run(grid: Array) -> xr.Dataset:
+        column = grid.reshape(-1, *(1,) * len(problems.axes))
+        optimizers = {name: factory(column) for name, factory in factories.items()}
+        runs = sweep(optimizers, problems, num_steps, **options)
+        if "setting" not in runs.dims:
+            runs = runs.expand_dims("setting", axis=1)
+        return runs.drop_vars("learning_rate").assign_coords(setting=grid)
 
-    def best(tried: xr.Dataset) -> Any:
-        return score(tried).fillna(np.inf).argmin("setting")
-
-    tried, decade = runs(grid), 10 ** (spacing[0] * np.arange(1, max(1, round(1 / spacing[0])) + 1))
-    for widened in range(most_widenings + 1):
-        index = best(tried)
-        low, high = bool((index == 0).any()), bool((index == tried.sizes["setting"] - 1).any())
-        if widened == most_widenings or not (low or high):
+    runs, decade = run(grid), 10 ** (spacing[0] * np.arange(1, max(1, round(1 / spacing[0])) + 1))
+    for num_extensions in range(max_extensions + 1):
+        best = score(runs).fillna(np.inf).argmin("setting")
+        low, high = bool((best == 0).any()), bool((best == runs.sizes["setting"] - 1).any())
+        if num_extensions == max_extensions or not (low or high):
             break
-        more = [tried.setting.values[0] / decade[::-1]] * low + [tried.setting.values[-1] * decade] * high
-        tried = xr.concat([tried, *map(runs, more)], "setting").sortby("setting")
-    at_edge = (index == 0) | (index == tried.sizes["setting"] - 1)
-    chosen = tried.setting[index].drop_vars("setting").rename("learning_rate")
-    return Tuned(chosen, tried, at_edge, widened)
+        added = [runs.setting.values[0] / decade[::-1]] * low + [runs.setting.values[-1] * decade] * high
+        runs = xr.concat([runs, *map(run, added)], "setting").sortby("setting")
+    at_edge = (best == 0) | (best == runs.sizes["setting"] - 1)
+    learning_rate = runs.setting[best].drop_vars("setting").rename("learning_rate")
+    return TuningResult(learning_rate, runs, at_edge, num_extensions)
 
 
-class _Setting(NamedTuple):
-    """An optimizer, and the shape that its runs have before those of the problems."""
+class _OptimizerBatch(NamedTuple):
+    """An optimizer whose array settings have the shape ``(settings or 1, problems or 1)``."""
 
     optimizer: Any
     num_settings: int
 
-    def part(self, settings: slice, problems: slice) -> Any:
+    def select(self, settings: slice, problems: slice) -> Any:
         """Return the optimizer with the settings of some of its runs."""
-        own = {}
+        selected = {}
         for field in fields(self.optimizer):
             value = getattr(self.optimizer, field.name)
             if np.ndim(value):
                 height, width = value.shape
-                own[field.name] = value[settings if height > 1 else slice(1), problems if width > 1 else slice(1)]
-        return replace(self.optimizer, **own)
+                rows, columns = settings if height > 1 else slice(1), problems if width > 1 else slice(1)
+                selected[field.name] = value[rows, columns]
+        return replace(self.optimizer, **selected)
 
 
 class _Chunk(NamedTuple):
-    """Runs that are made together: some settings of an optimizer on some of the problems."""
+    """Runs that are computed together: some settings of an optimizer on some of the problems."""
 
     name: str
     settings: slice
@@ -288,204 +289,210 @@ class _Chunk(NamedTuple):
     @property
     def size(self) -> int:
         """Number of runs."""
-        height, width = (each.stop - each.start for each in (self.settings, self.problems))
-        return int(height * width)
+        return int(prod(part.stop - part.start for part in (self.settings, self.problems)))
 
 
 @dataclass(frozen=True)
-class _Tally:
-    """What is measured."""
+class _MetricSpec:
+    """Metrics to compute, with their arguments."""
 
     num_steps: int
-    measures: tuple[str, ...]
-    loss_goals: tuple[float, ...]
-    distance_goals: tuple[float, ...]
+    metrics: tuple[str, ...]
+    loss_thresholds: tuple[float, ...]
+    distance_thresholds: tuple[float, ...]
     rate_steps: tuple[int, ...]
 
     def axes(self) -> dict[str, dict[str, Any]]:
-        """Return the further axes of each measure, with their values."""
-        own: dict[str, dict[str, Any]] = {
-            "steps_to_loss": {"loss_goal": self.loss_goals},
-            "steps_to_distance": {"distance_goal": self.distance_goals},
+        """Return the axes that each metric has in addition to those of the runs, with their values."""
+        axes: dict[str, dict[str, Any]] = {
+            "steps_to_loss": {"loss_threshold": self.loss_thresholds},
+            "steps_to_distance": {"distance_threshold": self.distance_thresholds},
             "final_params": {"coordinate": COORDINATES},
             "rates": {"rate_step": self.rate_steps, "coordinate": COORDINATES},
             "params": {"step": range(self.num_steps + 1), "coordinate": COORDINATES},
         }
-        return {name: own.get(name, {}) for name in self.measures}
+        return {name: axes.get(name, {}) for name in self.metrics}
 
-    def room(self, *runs: int) -> dict[str, Array]:
-        """Return arrays for all results."""
-        whole = {"steps_to_loss", "steps_to_distance", "diverged_at"}
+    def allocate(self, *runs: int) -> dict[str, Array]:
+        """Return empty arrays for all results."""
+        integers = {"steps_to_loss", "steps_to_distance", "diverged_at"}
         return {
-            name: np.empty((*runs, *map(len, axes.values())), int if name in whole else float)
+            name: np.empty((*runs, *map(len, axes.values())), int if name in integers else float)
             for name, axes in self.axes().items()
         }
 
-    def take(self, optimizer: Any, problems: tuple[SparseRegression, ...], starts: Array, num_settings: int) -> Any:
-        """Make runs and return what is measured, each ``(settings, problems, ...)``."""
-        stack = _stack(problems)
+    def compute(
+        self, optimizer: Any, problems: tuple[SparseRegression, ...], starts: Array, num_settings: int
+    ) -> dict[str, Any]:
+        """Run an optimizer and return the metrics, each ``(settings, problems, ...)``."""
+        stack = _cached_stack(problems)
         shape = (num_settings, len(problems))
         params = np.ascontiguousarray(np.broadcast_to(starts.T[:, None], (2, *shape)))
         recorder = _Recorder(self, stack, shape)
         gradient = partial(batch_gradient, stack)
-        # Overflow is not an error here but a result, reported as divergence.
+        # Overflow is a result here, not an error: it is reported as divergence.
         with np.errstate(all="ignore"):
-            recorder.start(params)
-            steps = zip(range(self.num_steps), descend(optimizer, gradient, params), strict=False)
+            recorder.record_start(params)
+            steps = zip(range(self.num_steps), iter_steps(optimizer, gradient, params), strict=False)
             for step, (grad, rate, params) in steps:
-                recorder.add(step, grad, rate, params)
-                if recorder.is_over:
+                recorder.record_step(step, grad, rate, params)
+                if recorder.all_diverged:
                     break
             return recorder.results(params)
 
 
 class _Recorder:
-    """Measures runs while they are made. Coordinates are the first axis of everything it is given."""
+    """Computes metrics during the runs. All its arguments have the coordinates on the first axis."""
 
-    def __init__(self, tally: _Tally, stack: ProblemStack, shape: tuple[int, int]) -> None:
-        self.tally, self.stack = tally, stack
+    def __init__(self, spec: _MetricSpec, stack: ProblemStack, shape: tuple[int, int]) -> None:
+        self.spec, self.stack = spec, stack
         self.diverged_at = np.full(shape, -1)
-        self.is_over = False
-        wanted = set(tally.measures)
-        self.to_loss = _Goals(tally.loss_goals, shape) if "steps_to_loss" in wanted else None
-        self.to_distance = _Goals(tally.distance_goals, shape) if "steps_to_distance" in wanted else None
-        self.log_losses = np.zeros(shape) if "log_loss_area" in wanted else None
-        # Losses of several steps at once cost less.
-        follows = wanted & {"steps_to_loss", "steps_to_distance", "log_loss_area"}
-        self.points = np.empty((STEPS_AT_ONCE, 2, *shape)) if follows else None
-        self.seen = np.zeros((2, *shape), bool)
-        self.rates: dict[int, Any] | None = {} if "rates" in wanted else None
-        self.params: list[Any] | None = [] if "params" in wanted else None
+        self.all_diverged = False
+        metrics = set(spec.metrics)
+        self.to_loss = _StepsToThresholds(spec.loss_thresholds, shape) if "steps_to_loss" in metrics else None
+        self.to_distance = (
+            _StepsToThresholds(spec.distance_thresholds, shape) if "steps_to_distance" in metrics else None
+        )
+        self.log_losses = np.zeros(shape) if "mean_log10_loss" in metrics else None
+        # It is faster to compute the losses of several steps together.
+        needs_buffer = metrics & {"steps_to_loss", "steps_to_distance", "mean_log10_loss"}
+        self.buffer = np.empty((STEPS_PER_EVALUATION, 2, *shape)) if needs_buffer else None
+        self.has_gradient = np.zeros((2, *shape), bool)
+        self.rates: dict[int, Any] | None = {} if "rates" in metrics else None
+        self.params: list[Any] | None = [] if "params" in metrics else None
 
-    def start(self, params: Array) -> None:
-        if self.points is not None:
-            self._follow(params[None], 0)
+    def record_start(self, params: Array) -> None:
+        if self.buffer is not None:
+            self._evaluate(params[None], 0)
         if self.params is not None:
             self.params.append(params)
 
-    def add(self, step: int, grad: Array, rate: Array, params: Array) -> None:
-        if not (params.min() > -SAFE and params.max() < SAFE and rate.min() > 0):
-            lost = ~is_sound(params, rate).all(axis=0) & (self.diverged_at < 0)
-            self.diverged_at[lost] = step
-            self.is_over = bool((self.diverged_at >= 0).all())
-        if self.points is not None:
-            row = step % STEPS_AT_ONCE
-            self.points[row] = params
-            if row == STEPS_AT_ONCE - 1 or step == self.tally.num_steps - 1:
-                self._follow(self.points[: row + 1], step - row + 1)
+    def record_step(self, step: int, grad: Array, rate: Array, params: Array) -> None:
+        if not (params.min() > -SAFE_MAGNITUDE and params.max() < SAFE_MAGNITUDE and rate.min() > 0):
+            newly_diverged = has_diverged(params, rate).any(axis=0) & (self.diverged_at < 0)
+            self.diverged_at[newly_diverged] = step
+            self.all_diverged = bool((self.diverged_at >= 0).all())
+        if self.buffer is not None:
+            row = step % STEPS_PER_EVALUATION
+            self.buffer[row] = params
+            if row == STEPS_PER_EVALUATION - 1 or step == self.spec.num_steps - 1:
+                self._evaluate(self.buffer[: row + 1], step - row + 1)
         if self.rates is not None:
-            self.seen |= grad != 0
-            if step + 1 in self.tally.rate_steps:
-                self.rates[step + 1] = np.where(self.seen & (self.diverged_at < 0), rate, np.nan)
+            self.has_gradient |= grad != 0
+            if step + 1 in self.spec.rate_steps:
+                self.rates[step + 1] = np.where(self.has_gradient & (self.diverged_at < 0), rate, np.nan)
         if self.params is not None:
             self.params.append(np.where(self.diverged_at < 0, params, np.nan))
 
-    def _follow(self, points: Array, first_step: int) -> None:
-        points = np.moveaxis(points, 1, -1)
+    def _evaluate(self, params: Array, first_step: int) -> None:
+        params = np.moveaxis(params, 1, -1)
         if self.to_distance:
-            away = [np.abs(points[..., i] - self.stack.minimum[..., i]) for i in (0, 1)]
-            self.to_distance.add(np.maximum(*away), first_step)
+            distances = [np.abs(params[..., i] - self.stack.minimum[..., i]) for i in (0, 1)]
+            self.to_distance.update(np.maximum(*distances), first_step)
         if self.to_loss or self.log_losses is not None:
-            losses = self.stack.excess_loss(points)
+            losses = self.stack.excess_loss(params)
             if self.to_loss:
-                self.to_loss.add(losses, first_step)
+                self.to_loss.update(losses, first_step)
             if self.log_losses is not None and first_step:
-                logs = np.log10(np.maximum(losses, SMALLEST_LOSS))
-                # One after the other: a sum must not depend on how many runs stand side by side.
+                logs = np.log10(np.maximum(losses, MIN_LOSS))
+                # Sequential addition, so that the sum does not depend on the number of runs.
                 self.log_losses = np.add.accumulate(np.concatenate([self.log_losses[None], logs]))[-1]
 
     def results(self, params: Array) -> dict[str, Any]:
-        """Return the measures, after the last step."""
-        num_steps = self.tally.num_steps
-        last = np.moveaxis(params, 0, -1)
-        lost = self.diverged_at >= 0
-        nowhere = np.full((2, *lost.shape), np.nan)
+        """Return the metrics after the last step."""
+        num_steps = self.spec.num_steps
+        final = np.moveaxis(params, 0, -1)
+        diverged = self.diverged_at >= 0
+        missing = np.full((2, *diverged.shape), np.nan)
         results: dict[str, Any] = {"diverged_at": self.diverged_at}
         if self.to_loss:
-            arrivals = np.where(lost, num_steps + 1, self.to_loss.arrivals)
-            results["steps_to_loss"] = np.moveaxis(arrivals, 0, -1)
+            steps = np.where(diverged, num_steps + 1, self.to_loss.steps)
+            results["steps_to_loss"] = np.moveaxis(steps, 0, -1)
         if self.to_distance:
-            arrivals = np.where(lost, num_steps + 1, self.to_distance.arrivals)
-            results["steps_to_distance"] = np.moveaxis(arrivals, 0, -1)
+            steps = np.where(diverged, num_steps + 1, self.to_distance.steps)
+            results["steps_to_distance"] = np.moveaxis(steps, 0, -1)
         if self.log_losses is not None:
-            results["log_loss_area"] = np.where(lost, np.inf, self.log_losses / num_steps)
-        results["final_loss"] = np.where(lost, np.inf, self.stack.excess_loss(last))
-        results["final_params"] = np.where(lost[..., None], np.nan, last)
+            results["mean_log10_loss"] = np.where(diverged, np.inf, self.log_losses / num_steps)
+        results["final_loss"] = np.where(diverged, np.inf, self.stack.excess_loss(final))
+        results["final_params"] = np.where(diverged[..., None], np.nan, final)
         if self.rates is not None:
-            at_steps = [self.rates.get(step, nowhere) for step in self.tally.rate_steps]
-            results["rates"] = np.moveaxis(np.array(at_steps), (0, 1), (-2, -1))
+            by_step = [self.rates.get(step, missing) for step in self.spec.rate_steps]
+            results["rates"] = np.moveaxis(np.array(by_step), (0, 1), (-2, -1))
         if self.params is not None:
-            at_steps = self.params + [nowhere] * (num_steps + 1 - len(self.params))
-            results["params"] = np.moveaxis(np.array(at_steps), (0, 1), (-2, -1))
-        return {name: results[name] for name in self.tally.measures}
+            by_step = self.params + [missing] * (num_steps + 1 - len(self.params))
+            results["params"] = np.moveaxis(np.array(by_step), (0, 1), (-2, -1))
+        return {name: results[name] for name in self.spec.metrics}
 
 
-class _Goals:
-    """Notes the step after the last one at which runs were outside of each goal: when they arrived to stay."""
+class _StepsToThresholds:
+    """Number of steps after which the values of each run stay at or below each threshold."""
 
-    def __init__(self, goals: tuple[float, ...], shape: tuple[int, ...]) -> None:
-        self.goals = goals
-        self.arrivals = np.zeros((len(goals), *shape), np.int32)
+    def __init__(self, thresholds: tuple[float, ...], shape: tuple[int, ...]) -> None:
+        self.thresholds = thresholds
+        self.steps = np.zeros((len(thresholds), *shape), np.int32)
 
-    def add(self, values: Array, first_step: int) -> None:
-        for goal, arrivals in zip(self.goals, self.arrivals, strict=True):
-            for step, outside in enumerate(~(values <= goal), first_step):
-                np.maximum(arrivals, outside * np.int32(step + 1), out=arrivals)
+    def update(self, values: Array, first_step: int) -> None:
+        for threshold, steps in zip(self.thresholds, self.steps, strict=True):
+            for step, is_above in enumerate(~(values <= threshold), first_step):
+                np.maximum(steps, is_above * np.int32(step + 1), out=steps)
 
 
 @lru_cache(maxsize=2)
-def _stack(problems: tuple[SparseRegression, ...]) -> ProblemStack:
-    """Return problems side by side: the same ones for all chunks, which share what they have computed."""
+def _cached_stack(problems: tuple[SparseRegression, ...]) -> ProblemStack:
+    """Return a stack of these problems, the same one for all chunks, because it caches batches."""
     return ProblemStack(problems)
 
 
-def _chunks(settings: Mapping[str, _Setting], problems: ProblemStack, chunk_size: int) -> Iterator[_Chunk]:
-    count = len(problems.problems)
-    wide = min(count, chunk_size)
-    high = max(1, chunk_size // wide)
-    # All runs on some problems come together, so that these are kept only for a while.
-    for begin in range(0, count, wide):
-        for name, setting in settings.items():
-            for first in range(0, setting.num_settings, high):
-                last = min(first + high, setting.num_settings)
-                yield _Chunk(name, slice(first, last), slice(begin, min(begin + wide, count)))
+def _split_into_chunks(
+    batches: Mapping[str, _OptimizerBatch], problems: ProblemStack, chunk_size: int
+) -> Iterator[_Chunk]:
+    num_problems = len(problems.problems)
+    width = min(num_problems, chunk_size)
+    height = max(1, chunk_size // width)
+    # Chunks with the same problems follow each other, so a small cache of problems is enough.
+    for first_problem in range(0, num_problems, width):
+        chunk_problems = slice(first_problem, min(first_problem + width, num_problems))
+        for name, batch in batches.items():
+            for first in range(0, batch.num_settings, height):
+                yield _Chunk(name, slice(first, min(first + height, batch.num_settings)), chunk_problems)
 
 
-def _computed(
+def _compute_chunks(
     chunks: Sequence[_Chunk],
-    settings: Mapping[str, _Setting],
+    batches: Mapping[str, _OptimizerBatch],
     problems: ProblemStack,
     starts: Array,
-    tally: _Tally,
+    spec: _MetricSpec,
     executor: Executor | None,
 ) -> Iterator[tuple[_Chunk, dict[str, Any]]]:
     """Compute the chunks and yield each when it is done."""
 
-    def task(chunk: _Chunk) -> tuple[Any, ...]:
-        optimizer = settings[chunk.name].part(chunk.settings, chunk.problems)
-        some = problems.problems[chunk.problems]
-        return optimizer, some, starts[chunk.problems], chunk.settings.stop - chunk.settings.start
+    def arguments(chunk: _Chunk) -> tuple[Any, ...]:
+        optimizer = batches[chunk.name].select(chunk.settings, chunk.problems)
+        chunk_problems = problems.problems[chunk.problems]
+        return optimizer, chunk_problems, starts[chunk.problems], chunk.settings.stop - chunk.settings.start
 
-    def failed(chunk: _Chunk, error: BaseException) -> RuntimeError:
-        optimizer, some, *_ = task(chunk)
-        ends = f"{some[0]!r} to {some[-1]!r}" if len(some) > 1 else repr(some[0])
-        return RuntimeError(f"sweep: {chunk.name} failed with {optimizer!r} on {ends}: {error!r}")
+    def describe_failure(chunk: _Chunk, error: BaseException) -> RuntimeError:
+        optimizer, chunk_problems, *_ = arguments(chunk)
+        first, last = chunk_problems[0], chunk_problems[-1]
+        interval = f"{first!r} to {last!r}" if len(chunk_problems) > 1 else repr(first)
+        return RuntimeError(f"sweep: {chunk.name} failed with {optimizer!r} on {interval}: {error!r}")
 
     if executor is None:
         for chunk in chunks:
             try:
-                measured = tally.take(*task(chunk))
+                results = spec.compute(*arguments(chunk))
             except Exception as error:
-                raise failed(chunk, error) from error
-            yield chunk, measured
+                raise describe_failure(chunk, error) from error
+            yield chunk, results
         return
     futures: dict[Future[dict[str, Any]], _Chunk] = {}
-    # as_completed never sees futures that an executor cancelled at its shutdown.
+    # Not as_completed: it never yields a future that the executor cancels at its shutdown.
     done: SimpleQueue[Future[dict[str, Any]]] = SimpleQueue()
     is_broken = False
     try:
         for chunk in chunks:
-            future = executor.submit(tally.take, *task(chunk))
+            future = executor.submit(spec.compute, *arguments(chunk))
             futures[future] = chunk
             future.add_done_callback(done.put)
         while futures:
@@ -494,90 +501,93 @@ def _computed(
             yield chunk, future.result()
     except Exception as error:
         is_broken = isinstance(error, BrokenExecutor)
-        raise failed(chunk, error) from error
+        raise describe_failure(chunk, error) from error
     finally:
-        # A broken executor ends its futures itself, and stumbles over cancelled ones.
+        # A broken executor completes its futures itself, and raises an error for cancelled ones.
         if not is_broken:
             wait([future for future in futures if not future.cancel()])
 
 
-def _labelled(
-    results: Mapping[str, Array], settings: Mapping[str, _Setting], problems: ProblemStack, tally: _Tally
+def _to_dataset(
+    results: Mapping[str, Array],
+    batches: Mapping[str, _OptimizerBatch],
+    problems: ProblemStack,
+    spec: _MetricSpec,
 ) -> xr.Dataset:
     import xarray as xr
 
-    several = next(iter(settings.values())).num_settings
-    runs: dict[str, Any] = {"optimizer": list(settings), "setting": range(several), **problems.axes}
-    shape = tuple(map(len, runs.values()))
-    coordinates = dict(runs)
+    num_settings = next(iter(batches.values())).num_settings
+    run_axes: dict[str, Any] = {"optimizer": list(batches), "setting": range(num_settings), **problems.axes}
+    shape = tuple(map(len, run_axes.values()))
+    coords = dict(run_axes)
     variables = {}
-    for name, axes in tally.axes().items():
-        coordinates |= axes
-        variables[name] = ((*runs, *axes), results[name].reshape(*shape, *map(len, axes.values())))
+    for name, axes in spec.axes().items():
+        coords |= axes
+        variables[name] = ((*run_axes, *axes), results[name].reshape(*shape, *map(len, axes.values())))
     rates = [
-        np.broadcast_to(setting.optimizer.learning_rate, (several, len(problems.problems)))
-        for setting in settings.values()
+        np.broadcast_to(batch.optimizer.learning_rate, (num_settings, len(problems.problems)))
+        for batch in batches.values()
     ]
-    variables["learning_rate"] = (tuple(runs), np.stack(rates).reshape(shape))
-    dataset = xr.Dataset(variables, {name: list(values) for name, values in coordinates.items()})
-    return dataset if several > 1 else dataset.isel(setting=0, drop=True)
+    variables["learning_rate"] = (tuple(run_axes), np.stack(rates).reshape(shape))
+    dataset = xr.Dataset(variables, {name: list(values) for name, values in coords.items()})
+    return dataset if num_settings > 1 else dataset.isel(setting=0, drop=True)
 
 
-def _settings(optimizers: Mapping[str, Optimizer], problems: ProblemStack) -> dict[str, _Setting]:
-    """Return the optimizers with each setting that is an array as ``(settings or 1, problems or 1)``."""
+def _validate_optimizers(optimizers: Mapping[str, Optimizer], problems: ProblemStack) -> dict[str, _OptimizerBatch]:
+    """Return the optimizers with array settings of the shape ``(settings or 1, problems or 1)``."""
     if not isinstance(optimizers, Mapping) or not optimizers:
-        raise ValueError(f"optimizers={optimizers!r}: must be at least one optimizer by name")
+        raise ValueError(f"optimizers={optimizers!r}: must be a non-empty mapping of names to optimizers")
     axes = tuple(map(len, problems.axes.values()))
-    settings = {}
+    batches = {}
     for name, optimizer in optimizers.items():
-        check_optimizer(optimizer)
-        own: dict[str, Any] = {}
-        several = 1
+        validate_optimizer(optimizer)
+        settings: dict[str, Any] = {}
+        num_settings = 1
         for field in fields(optimizer):  # type: ignore[arg-type]
             value = np.asarray(getattr(optimizer, field.name))
             if not value.ndim:
-                if value.dtype.kind in "iuf":  # float32 would be less precise than the parameters
-                    own[field.name] = float(value)
+                if value.dtype.kind in "iuf":  # a float32 setting is less precise than the parameters
+                    settings[field.name] = float(value)
                 continue
             shape = (1,) * (len(axes) + 1 - value.ndim) + value.shape
             if len(shape) > len(axes) + 1 or any(n not in (1, m) for n, m in zip(shape[1:], axes, strict=True)):
-                names = ", ".join(f"{axis} {length}" for axis, length in zip(problems.axes, axes, strict=True))
+                sizes = ", ".join(f"{axis} {length}" for axis, length in zip(problems.axes, axes, strict=True))
                 raise ValueError(
-                    f"optimizers: {field.name} of {name} has shape {value.shape}, must broadcast against the axes "
-                    f"setting, {names}"
+                    f"optimizers: {field.name} of {name} has shape {value.shape}, must broadcast to the axes "
+                    f"setting, {sizes}"
                 )
-            if shape[0] not in (1, several) and several > 1:
+            if shape[0] not in (1, num_settings) and num_settings > 1:
                 raise ValueError(
-                    f"optimizers: {name} has settings of {several} and of {shape[0]}, must be one number"
+                    f"optimizers: {name} has arrays of {num_settings} and of {shape[0]} settings, must be equal"
                 )
-            several = max(several, shape[0])
+            num_settings = max(num_settings, shape[0])
             value = value.reshape(shape)
             if any(n > 1 for n in shape[1:]):
                 value = np.broadcast_to(value, (shape[0], *axes))
-            own[field.name] = np.array(value, float).reshape(shape[0], -1)
-        settings[name] = _Setting(replace(optimizer, **own), several)  # type: ignore[type-var]
-    numbers = {name: setting.num_settings for name, setting in settings.items()}
-    if len(set(numbers.values())) > 1:
-        raise ValueError(f"optimizers: have so many settings: {numbers}, must be as many for all")
-    return settings
+            settings[field.name] = np.array(value, float).reshape(shape[0], -1)
+        batches[name] = _OptimizerBatch(replace(optimizer, **settings), num_settings)  # type: ignore[type-var]
+    counts = {name: batch.num_settings for name, batch in batches.items()}
+    if len(set(counts.values())) > 1:
+        raise ValueError(f"optimizers: have numbers of settings {counts}, must be equal for all")
+    return batches
 
 
-def _measures(measure: Collection[str]) -> tuple[str, ...]:
-    names = (measure,) if isinstance(measure, str) or not isinstance(measure, Collection) else tuple(measure)
-    unknown = [name for name in names if name not in MEASURES]
+def _validate_metrics(metrics: Collection[str]) -> tuple[str, ...]:
+    names = (metrics,) if isinstance(metrics, str) or not isinstance(metrics, Collection) else tuple(metrics)
+    unknown = [name for name in names if name not in METRICS]
     if unknown or not names:
-        raise ValueError(f"measure={measure!r}: must be some of {', '.join(MEASURES)}")
+        raise ValueError(f"metrics={metrics!r}: must be one or more of {', '.join(METRICS)}")
     return tuple(dict.fromkeys(names))
 
 
-def _goals(name: str, goals: Sequence[float]) -> tuple[float, ...]:
-    numbers = _numbers(goals)
-    if numbers.ndim != 1 or not numbers.size or not np.all(numbers > 0):
-        raise ValueError(f"{name}={goals!r}: must be at least one number above 0")
-    return tuple(numbers.tolist())
+def _validate_thresholds(name: str, thresholds: Sequence[float]) -> tuple[float, ...]:
+    array = _as_float_array(thresholds)
+    if array.ndim != 1 or not array.size or not np.all(array > 0):
+        raise ValueError(f"{name}={thresholds!r}: must be one or more numbers above 0")
+    return tuple(array.tolist())
 
 
-def _steps(rate_steps: Sequence[int] | None, num_steps: int) -> tuple[int, ...]:
+def _validate_rate_steps(rate_steps: Sequence[int] | None, num_steps: int) -> tuple[int, ...]:
     if rate_steps is None:
         return (num_steps,)
     try:
@@ -585,20 +595,20 @@ def _steps(rate_steps: Sequence[int] | None, num_steps: int) -> tuple[int, ...]:
     except TypeError:
         steps = []
     if not steps or steps[0] < 1 or steps[-1] > num_steps:
-        raise ValueError(f"rate_steps={rate_steps!r}: must be at least one whole number from 1 to {num_steps}")
+        raise ValueError(f"rate_steps={rate_steps!r}: must be one or more integers from 1 to {num_steps}")
     return tuple(steps)
 
 
-def _starts(start: ArrayLike, problems: ProblemStack) -> Array:
+def _validate_start(start: ArrayLike, problems: ProblemStack) -> Array:
     shape = (len(problems.problems), 2)
-    starts = _numbers(start)
+    starts = _as_float_array(start)
     if starts.shape not in ((2,), shape) or not np.isfinite(starts).all():
         raise ValueError(f"start={start!r}: must be finite numbers of shape (2,) or {shape}")
     return np.broadcast_to(starts, shape)
 
 
-def _numbers(values: Any) -> Array:
-    """Return an array, of one nan if these are no numbers."""
+def _as_float_array(values: Any) -> Array:
+    """Return the values as an array, or a single nan if they are not an array of numbers."""
     try:
         return np.array(values, float)
     except (TypeError, ValueError):

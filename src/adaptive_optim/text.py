@@ -1,4 +1,4 @@
-"""Text as numbers: its words, how often they occur, and which stand next to which."""
+"""A text corpus: vocabulary, word counts and pairs of neighbouring words."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from typing import Any
 
 import numpy as np
 
-from adaptive_optim.descent import whole_number
+from adaptive_optim.validation import validate_integer
 
-PARTS = ("train", "validation", "test")
-SHARES = (0.8, 0.1, 0.1)
+SPLITS = ("train", "validation", "test")
+SPLIT_FRACTIONS = (0.8, 0.1, 0.1)
 BANDS = ("head", "middle", "tail")
-DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+DOCUMENTED_NODES = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def package_docstrings(package: str, length: int | None = None) -> str:
+def package_docstrings(package: str, max_length: int | None = None) -> str:
     """Return the docstrings of an installed package.
 
-    The Python files of one version of a package are the same on every machine, so its docstrings are a text that
-    every reader has and that never changes. The book learns from those of pandas; its requirements pin the version.
+    The Python files of one version of a package are the same on every machine, so every reader has the same text.
+    The book uses the docstrings of pandas, whose version its requirements pin.
 
     Parameters
     ----------
     package : str
-        Name of an installed package or module. It is read, not imported.
-    length : int, optional
-        Number of letters, at least 1: the text ends there, and no more files are read. By default all of it.
+        Name of an installed package or module, which is read and not imported.
+    max_length : int, optional
+        Maximum number of characters, at least 1. Files beyond it are not read. By default the whole text is
+        returned.
 
     Returns
     -------
     str
-        Docstrings of modules, classes and functions: modules in the order of their names, then in the order of the
-        source, each text once.
+        Docstrings of modules, classes and functions without duplicates, in the order of module names and of lines.
 
     Raises
     ------
     ModuleNotFoundError
-        If there is no such package, or its source is not in files.
+        If the package is not installed, or has no Python source files.
     ValueError
-        If ``length`` is not as said here.
+        If ``max_length`` is not a positive integer.
 
     Examples
     --------
     >>> len(package_docstrings("xarray", 1000))
     1000
     """
-    found = importlib.util.find_spec(package) if package.isidentifier() else None
-    origin = Path(found.origin) if found and found.origin else None
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    origin = Path(spec.origin) if spec and spec.origin else None
     if origin is None or origin.suffix != ".py":
         raise ModuleNotFoundError(
             f"package={package!r}: must be the name of an installed package with Python source files"
@@ -60,40 +60,41 @@ def package_docstrings(package: str, length: int | None = None) -> str:
     folder = origin.parent
     files = folder.rglob("*.py") if origin.name == "__init__.py" else [origin]
     texts: dict[str, None] = {}
-    longest = None if length is None else whole_number("length", length)
+    if max_length is not None:
+        max_length = validate_integer("max_length", max_length)
     for path in sorted(files, key=lambda path: path.relative_to(folder).as_posix()):
-        documented = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, DOCUMENTED)]
-        for node in sorted(documented, key=lambda node: getattr(node, "lineno", 0)):
+        nodes = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, DOCUMENTED_NODES)]
+        for node in sorted(nodes, key=lambda node: getattr(node, "lineno", 0)):
             texts[ast.get_docstring(node) or ""] = None
-        if longest is not None and sum(map(len, texts)) >= longest:
+        if max_length is not None and sum(map(len, texts)) >= max_length:
             break
-    return "\n".join(filter(None, texts))[:longest]
+    return "\n".join(filter(None, texts))[:max_length]
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Words of a text, most frequent first, and pairs of neighbours for training, validation and test.
+    """Vocabulary of a text, and pairs of neighbouring words for training, validation and test.
 
     Parameters
     ----------
     text : str
-        Any text. Words are runs of letters, in lower case; everything else parts them.
+        Any text. A word is a sequence of letters, converted to lower case; all other characters separate words.
     window : int, default 2
-        Words up to this distance are neighbours. Each pair counts both ways.
+        Maximum distance of two neighbours. Each pair is counted in both orders.
     block_length : int, default 50
-        The text is cut into blocks of that many words, at least 2, and whole blocks go to a part: four fifths to
-        training, a tenth each to validation and test. Neighbours stand in one block.
+        Number of words in a block, at least 2. Each block belongs to one split: 80 % to training, 10 % each to
+        validation and test. Neighbours are in the same block.
     seed : int, default 0
-        Decides which block goes where, at least 0.
+        Seed of the assignment of blocks to splits, at least 0.
 
     Raises
     ------
     ValueError
-        If an argument is not as said here, or a part is left without pairs; the message names it.
+        If an argument is invalid, or a split has no pairs. The message names the argument or the split.
 
     Notes
     -----
-    The vocabulary is that of the training blocks. Pairs with other words are left out.
+    The vocabulary consists of the words in training blocks. Pairs with other words are ignored.
 
     Examples
     --------
@@ -114,60 +115,63 @@ class Corpus:
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
             raise ValueError(f"text: is a {type(self.text).__name__}, must be a str")
-        window = whole_number("window", self.window)
-        block_length = whole_number("block_length", self.block_length, 2)
-        rng = np.random.default_rng(whole_number("seed", self.seed, 0))
+        window = validate_integer("window", self.window)
+        block_length = validate_integer("block_length", self.block_length, 2)
+        rng = np.random.default_rng(validate_integer("seed", self.seed, 0))
         tokens = re.findall(r"[^\W\d_]+", self.text.lower())
         block = np.arange(len(tokens)) // block_length
-        part = rng.choice(len(PARTS), size=len(tokens) // block_length + 1, p=SHARES)[block]
-        counted = Counter(token for token, its_part in zip(tokens, part, strict=True) if its_part == 0)
-        # Words of the same count by name, so that the order is the text's alone.
-        words = sorted(counted, key=lambda word: (-counted[word], word))
-        places = {word: place for place, word in enumerate(words)}
-        ids = np.array([places.get(token, -1) for token in tokens], int)
-        pairs: dict[str, list[Any]] = {name: [] for name in PARTS}
-        # Farther than that, words are not in one block.
+        split = rng.choice(len(SPLITS), size=len(tokens) // block_length + 1, p=SPLIT_FRACTIONS)[block]
+        counter = Counter(token for token, number in zip(tokens, split, strict=True) if number == 0)
+        # Words with equal counts are sorted by name, so the order depends on the text only.
+        words = sorted(counter, key=lambda word: (-counter[word], word))
+        index = {word: number for number, word in enumerate(words)}
+        ids = np.array([index.get(token, -1) for token in tokens], int)
+        pairs: dict[str, list[Any]] = {name: [] for name in SPLITS}
+        # Words in the same block have a distance below block_length.
         for distance in range(1, min(window, block_length - 1) + 1):
             left, right = ids[:-distance], ids[distance:]
-            together = (block[:-distance] == block[distance:]) & (left >= 0) & (right >= 0)
-            for number, name in enumerate(PARTS):
-                here = together & (part[:-distance] == number)
-                pairs[name] += [np.stack(both, axis=1)[here] for both in ((left, right), (right, left))]
-        joined = {name: np.concatenate(some) for name, some in pairs.items()}
-        for name, some in joined.items():
-            if not len(some):
-                raise ValueError(f"text: of {len(tokens)} words leaves no pairs for {name}, must be longer")
-            some.setflags(write=False)
-        counts = np.array([counted[word] for word in words])
+            is_pair = (block[:-distance] == block[distance:]) & (left >= 0) & (right >= 0)
+            for number, name in enumerate(SPLITS):
+                selected = is_pair & (split[:-distance] == number)
+                pairs[name] += [np.stack(pair, axis=1)[selected] for pair in ((left, right), (right, left))]
+        all_pairs = {name: np.concatenate(arrays) for name, arrays in pairs.items()}
+        for name, array in all_pairs.items():
+            if not len(array):
+                raise ValueError(f"text: has {len(tokens)} words and no pairs for {name}, must be longer")
+            array.setflags(write=False)
+        counts = np.array([counter[word] for word in words])
         counts.setflags(write=False)
-        object.__setattr__(self, "_found", (tuple(words), counts, joined))
+        object.__setattr__(self, "_words", tuple(words))
+        object.__setattr__(self, "_counts", counts)
+        object.__setattr__(self, "_pairs", all_pairs)
 
     @property
     def words(self) -> tuple[str, ...]:
         """The vocabulary, most frequent word first. Row ``i`` of a table belongs to ``words[i]``."""
-        return self._found[0]  # type: ignore[attr-defined,no-any-return]
+        return self._words  # type: ignore[attr-defined,no-any-return]
 
     @property
     def counts(self) -> Any:
-        """How often each word occurs in the training blocks, ``(words,)``, falling."""
-        return self._found[1]  # type: ignore[attr-defined]
+        """Number of occurrences of each word in the training blocks, ``(words,)``, in decreasing order."""
+        return self._counts  # type: ignore[attr-defined]
 
-    def pairs(self, part: str) -> Any:
+    def pairs(self, split: str) -> Any:
         """Return the pairs (word, neighbour) of ``"train"``, ``"validation"`` or ``"test"``, ``(pairs, 2)``."""
-        if part not in PARTS:
-            raise ValueError(f"part={part!r}: must be one of {', '.join(PARTS)}")
-        return self._found[2][part]  # type: ignore[attr-defined]
+        if split not in SPLITS:
+            raise ValueError(f"split={split!r}: must be one of {', '.join(SPLITS)}")
+        return self._pairs[split]  # type: ignore[attr-defined]
 
     def bands(self, edges: tuple[int, int] = (10, 100)) -> Any:
-        """Return the band of each word, ``(words,)``: 0 for the head, 1 for the middle, 2 for the tail.
+        """Return the frequency band of each word, ``(words,)``: 0 is the head, 1 the middle, 2 the tail.
 
-        The tail has the words with counts below the first edge, the head those from the second on.
+        The tail has the words with counts below the first edge, the head the words with counts from the second
+        edge.
         """
         try:
             low, high = edges
-            is_rising = 1 < low < high
+            is_increasing = 1 < low < high
         except (TypeError, ValueError):
-            is_rising = False
-        if not is_rising:
-            raise ValueError(f"edges={edges!r}: must be two rising numbers above 1")
+            is_increasing = False
+        if not is_increasing:
+            raise ValueError(f"edges={edges!r}: must be two increasing numbers above 1")
         return np.where(self.counts >= high, 0, np.where(self.counts >= low, 1, 2))

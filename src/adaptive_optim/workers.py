@@ -1,4 +1,4 @@
-"""Processes that train side by side and never outlive the program that started them."""
+"""A pool of worker processes that exit together with the process that created it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from multiprocessing.process import BaseProcess
 
 
 def process_pool(max_workers: int | None = None) -> ProcessPoolExecutor:
-    """Return a pool of processes that end when the process that made it ends.
+    """Return a pool of processes that exit when the process that created the pool exits.
 
-    The workers of a plain ``ProcessPoolExecutor`` wait forever for work if their parent is killed, for example a
+    The workers of a plain ``ProcessPoolExecutor`` wait forever if their parent process is killed, for example a
     notebook kernel. Results do not depend on the number of workers.
 
     Parameters
@@ -23,7 +23,7 @@ def process_pool(max_workers: int | None = None) -> ProcessPoolExecutor:
     Returns
     -------
     concurrent.futures.ProcessPoolExecutor
-        Its processes are spawned, not forked, so that they behave the same on every system.
+        Pool whose processes are spawned, not forked, so that they behave the same on every operating system.
 
     Raises
     ------
@@ -36,15 +36,15 @@ def process_pool(max_workers: int | None = None) -> ProcessPoolExecutor:
     ...     list(pool.map(abs, [-1, 2]))
     [1, 2]
     """
-    return ProcessPoolExecutor(max_workers, get_context("spawn"), initializer=_end_with_parent)
+    return ProcessPoolExecutor(max_workers, get_context("spawn"), initializer=_exit_with_parent)
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
-        threading.Thread(target=_end_after, args=[parent], daemon=True).start()
+        threading.Thread(target=_exit_after, args=[parent], daemon=True).start()
 
 
-def _end_after(parent: BaseProcess) -> None:
+def _exit_after(parent: BaseProcess) -> None:
     parent.join()
     os._exit(1)

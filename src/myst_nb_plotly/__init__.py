@@ -1,12 +1,12 @@
-"""Show Plotly figures in any MyST-NB site: as a picture at once, interactive when a reader wants it.
+"""Show Plotly figures in any MyST-NB site: static pictures first, interactive figures on demand.
 
-Installing the package is enough for MyST-NB to find the renderer; naming the extension, ``myst_nb_plotly``, in the
-site's list of extensions does the rest.
+Installing the package registers the renderer with MyST-NB. The site must also list ``myst_nb_plotly`` in its
+extensions.
 
-- ``figure``: one figure as Plotly's JSON, and the HTML that stands for it on a page
-- ``chromium``: a Chromium that works for a build
-- ``pictures``: figures as SVG, drawn by it while the site is built
-- ``static``: what runs in the reader's browser; it also draws the pictures, so that the two are alike
+- ``figure``: a figure's JSON, and its HTML on a page
+- ``chromium``: a headless Chromium for the build
+- ``pictures``: figures rendered as SVG during the build
+- ``static``: the script and style of the pages; the same script renders the pictures, so both look alike
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import posixpath
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -32,44 +32,44 @@ from sphinx.util.osutil import relative_uri
 
 from myst_nb_plotly.chromium import NoChromiumError
 from myst_nb_plotly.figure import Figure, digest, figure_html
-from myst_nb_plotly.pictures import Pictures, Studio
+from myst_nb_plotly.pictures import PictureCache, picture_renderer
 
 PLOTLY_MIME_TYPE = "application/vnd.plotly.v1+json"
 STATIC = Path(str(files(__name__) / "static"))
 SCRIPT = "myst-nb-plotly.js"
 STYLE = "myst-nb-plotly.css"
-# Where a site has its figures' data, their pictures and plotly.js, below _static.
-FIGURES = "plotly-figures"
-# What turns SVG into something that LaTeX can show.
-CONVERTER = "sphinx.ext.imgconverter"
-# Where the environment notes which figures a page has.
-KEY = "plotly_figures"
+# The folder below _static with the data and pictures of the figures, and plotly.js.
+FIGURES_FOLDER = "plotly-figures"
+# The extension that converts SVG for LaTeX.
+IMAGE_CONVERTER = "sphinx.ext.imgconverter"
+# Maps the digest of each figure of a page to its trace types, in the page's metadata.
+METADATA_KEY = "plotly_figures"
 
 logger = logging.getLogger(__name__)
 
 
 class PlotlyRenderer:
-    """Turn a figure in a notebook's output into a node of the page."""
+    """Convert Plotly figures in the output of notebooks to nodes."""
 
     mime_priority_overrides = (("*", PLOTLY_MIME_TYPE, 1),)
 
     @staticmethod
     def handle_mime(renderer: Any, data: Any, inline: bool) -> list[nodes.Element] | None:
-        """Return the node for one output, or None when it is not a block with a Plotly figure in a Sphinx site."""
+        """Return the node of a Plotly figure; None if the output is inline, is no figure, or Sphinx is not used."""
         env = renderer.renderer.sphinx_env
         if inline or env is None or data.mime_type != PLOTLY_MIME_TYPE:
             return None
         options = (data.cell_metadata.get("mystnb") or {}).get("image") or {}
-        figure = Figure.from_json(data.content, alt=options.get("alt"))
+        figure = Figure.from_dict(data.content, alt=options.get("alt"))
         if not figure.alt:
             logger.warning(
-                "a Plotly figure has no text alternative: say what is to be seen, "
-                'with fig.update_layout(meta={"alt": "..."}) or with the option mystnb: image: alt: of its cell',
+                "a Plotly figure has no text alternative: describe what it shows with "
+                'fig.update_layout(meta={"alt": "..."}) or with the cell option mystnb: image: alt:',
                 location=(env.docname, data.line),
                 type="myst_nb_plotly",
                 subtype="alt",
             )
-        if figure.asks_for_missing_traces:
+        if figure.has_invalid_table:
             logger.warning(
                 "layout.meta['table'] of a Plotly figure is %r: it must be True, or positions from 0 to %d",
                 figure.meta["table"],
@@ -78,75 +78,80 @@ class PlotlyRenderer:
                 type="myst_nb_plotly",
                 subtype="table",
             )
-        _keep(env, figure)
+        _save_figure(env, figure)
         return [plotly_figure(digest=figure.digest)]
 
 
 class plotly_figure(nodes.General, nodes.Element):  # type: ignore[misc]  # noqa: N801
-    """A figure on a page, known by the digest of its content."""
+    """A figure on a page, identified by its digest."""
 
 
-class PictureForPaper(SphinxPostTransform):
-    """Put a figure's picture, or else its text alternative, where no browser shows the page."""
+class StaticFigures(SphinxPostTransform):
+    """Replace figures by a picture, or by their text alternative, in formats other than HTML."""
 
     default_priority = 9
 
     def run(self, **kwargs: Any) -> None:
-        """Replace every figure of a page."""
+        """Replace all figures of a page."""
         builder = self.app.builder
-        if _interactive(builder):
+        if _is_interactive(builder):
             return
-        shows_svg = "image/svg+xml" in builder.supported_image_types or CONVERTER in self.app.extensions
+        shows_svg = "image/svg+xml" in builder.supported_image_types or IMAGE_CONVERTER in self.app.extensions
         for node in list(self.document.findall(plotly_figure)):
-            figure = _read(self.env, node["digest"])
-            picture = _pictures(self.app).of(figure)
-            if picture is None or not shows_svg:
+            figure = _load_figure(self.env, node["digest"])
+            pictures = _picture_cache(self.app).get(figure)
+            if pictures is None or not shows_svg:
                 node.replace_self(nodes.paragraph(text=figure.alt))
             else:
-                path = str(picture / Pictures.FOR_PAPER)
+                path = str(pictures / PictureCache.STATIC)
                 self.env.images.add_file(self.env.docname, path)
                 node.replace_self(nodes.image(uri=path, candidates={"image/svg+xml": path}, alt=figure.alt))
 
 
-def _interactive(builder: Builder) -> bool:
+def _is_interactive(builder: Builder) -> bool:
     return builder.format == "html" and builder.name != "epub"
 
 
-def _store(env: BuildEnvironment, name: str) -> Path:
-    # As old as the page's doctree, and gone with it.
-    return Path(env.doctreedir, KEY, f"{name}.json")
+def _figure_path(env: BuildEnvironment, name: str) -> Path:
+    # Stored with the doctrees, so both are removed together.
+    return Path(env.doctreedir, METADATA_KEY, f"{name}.json")
 
 
-def _keep(env: BuildEnvironment, figure: Figure) -> None:
-    path = _store(env, figure.digest)
+def _save_figure(env: BuildEnvironment, figure: Figure) -> None:
+    path = _figure_path(env, figure.digest)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(figure.json, encoding="utf-8")
-    env.metadata[env.docname].setdefault(KEY, {})[figure.digest] = figure.trace_types
+    env.metadata[env.docname].setdefault(METADATA_KEY, {})[figure.digest] = figure.trace_types
 
 
-def _read(env: BuildEnvironment, name: str) -> Figure:
-    return Figure(_store(env, name).read_text(encoding="utf-8"))
+def _load_figure(env: BuildEnvironment, name: str) -> Figure:
+    return Figure(_figure_path(env, name).read_text(encoding="utf-8"))
 
 
-def _figures(env: BuildEnvironment) -> dict[str, Figure]:
-    """Return every figure of the site by its digest."""
-    return {name: _read(env, name) for page in sorted(env.found_docs) for name in env.metadata[page].get(KEY, {})}
+def _page_figures(env: BuildEnvironment, page: str) -> dict[str, list[str]]:
+    """Return the trace types of each figure of a page, by digest."""
+    return dict(env.metadata[page].get(METADATA_KEY, {}))
 
 
-def _pictures(app: Sphinx) -> Pictures:
-    return _pictures_below(Path(app.outdir).parent)
+def _all_figures(env: BuildEnvironment) -> dict[str, Figure]:
+    """Return the figures of the site by digest."""
+    return {name: _load_figure(env, name) for page in sorted(env.found_docs) for name in _page_figures(env, page)}
 
 
-@cache  # for the digest of a large bundle
-def _pictures_below(folder: Path) -> Pictures:
-    return Pictures(folder / ".plotly-pictures", _full_bundle(), STATIC / SCRIPT)
+def _picture_cache(app: Sphinx) -> PictureCache:
+    return _picture_cache_in(Path(app.outdir).parent)
+
+
+@cache  # PictureCache hashes plotly.js, which is large.
+def _picture_cache_in(folder: Path) -> PictureCache:
+    return PictureCache(folder / ".plotly-pictures", _full_bundle(), STATIC / SCRIPT)
 
 
 def pictures_of(app: Sphinx, page: str) -> list[Path]:
-    """Return one picture, as SVG, of each figure of a page, as far as they are drawn."""
-    figures = [_read(app.env, name) for name in app.env.metadata[page].get(KEY, {})]
-    drawn = [_pictures(app).of(figure) for figure in figures]
-    return [folder / Pictures.FOR_PAPER for folder in drawn if folder]
+    """Return the SVG file of each figure of a page; figures without a picture are left out."""
+    figures = [_load_figure(app.env, name) for name in _page_figures(app.env, page)]
+    folders = [_picture_cache(app).get(figure) for figure in figures]
+    return [folder / PictureCache.STATIC for folder in folders if folder]
 
 
 def _full_bundle() -> Path:
@@ -164,135 +169,142 @@ def _configured_bundle(app: Sphinx) -> Path:
 
 
 @cache
-def _trace_types(bundle: Path) -> frozenset[str]:
-    """Return the types of traces that a bundle of plotly.js can draw."""
+def _supported_trace_types(bundle: Path) -> frozenset[str]:
+    """Return the trace types that a bundle of plotly.js supports."""
     return frozenset(re.findall(r'moduleType:"trace",name:"(\w+)"', bundle.read_text(encoding="utf-8")))
 
 
 @cache
-def _published_name(bundle: Path) -> str:
-    # Another content is another name, so browsers can keep the file for ever.
+def _bundle_name(bundle: Path) -> str:
+    # The name changes with the content, so browsers can cache the file forever.
     return f"plotly-{digest(bundle.read_bytes())}.js"
 
 
-def _bundle(app: Sphinx, page: str) -> Path:
-    """Return the bundle for a page: the configured one, unless one of its figures needs more."""
+def _bundle_for(app: Sphinx, page: str) -> Path:
+    """Return the configured bundle if it supports all figures of the page, and the full one otherwise."""
     bundle = _configured_bundle(app)
-    needed = {kind for types in app.env.metadata[page].get(KEY, {}).values() for kind in types}
-    return bundle if needed <= _trace_types(bundle) else _full_bundle()
+    needed = {kind for types in _page_figures(app.env, page).values() for kind in types}
+    return bundle if needed <= _supported_trace_types(bundle) else _full_bundle()
 
 
-def _begin(app: Sphinx) -> None:
-    if _interactive(app.builder):
-        _configured_bundle(app)  # A missing file is said before anything is built.
+def _initialize(app: Sphinx) -> None:
+    if _is_interactive(app.builder):
+        _configured_bundle(app)  # Raises an error before anything is built.
         app.config.html_static_path.append(str(STATIC))
 
 
-def _draw_pictures(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
-    """Draw the pictures that are missing, and return the pages that have to be written again for it."""
-    figures, pictures = _figures(env), _pictures(app)
-    missing = [figure for figure in figures.values() if pictures.of(figure) is None]
-    if missing:
-        try:
-            with Studio(pictures) as studio:
-                for figure in status_iterator(
-                    missing,
-                    "drawing figures... ",
-                    "purple",
-                    len(missing),
-                    app.verbosity,
-                    lambda figure: figure.alt[:60],
-                ):
-                    problem = studio.draw(figure)
-                    if problem:
-                        pages = [
-                            page for page in env.found_docs if figure.digest in env.metadata[page].get(KEY, {})
-                        ]
-                        logger.warning(
-                            "a Plotly figure (%s) has no picture: %s",
-                            figure.alt[:60],
-                            problem,
-                            location=pages[0],
-                            type="myst_nb_plotly",
-                            subtype="picture",
-                        )
-        except NoChromiumError as reason:
-            # Nothing is wrong with the site: its figures are only drawn later, and not at all without JavaScript.
-            logger.info(
-                "myst_nb_plotly: without a picture, %d of %d figures: %s", len(missing), len(figures), reason
-            )
-    if not _interactive(app.builder):
+def _update_pictures(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
+    """Render missing pictures, and return the pages to write again."""
+    figures = _all_figures(env)
+    _render_missing_pictures(app, figures.values())
+    if not _is_interactive(app.builder):
         return []
+    pictures = _picture_cache(app)
     static = Path(app.outdir, "_static")
-    published = static / FIGURES
-    # A page names script and style by their content.
-    scripts_are_new = any(
+    # The URLs of script and style on a page contain their checksums.
+    assets_changed = any(
         not (static / name).is_file() or (static / name).read_bytes() != (STATIC / name).read_bytes()
         for name in (SCRIPT, STYLE)
     )
     changed = {
         name
         for name, figure in figures.items()
-        if scripts_are_new or (pictures.of(figure) is None) == (published / name).is_dir()
+        if assets_changed or (pictures.get(figure) is None) == (static / FIGURES_FOLDER / name).is_dir()
     }
-    return [page for page in env.found_docs if changed & set(env.metadata[page].get(KEY, {}))]
+    return [page for page in env.found_docs if changed & _page_figures(env, page).keys()]
+
+
+def _render_missing_pictures(app: Sphinx, figures: Collection[Figure]) -> None:
+    pictures = _picture_cache(app)
+    missing = [figure for figure in figures if pictures.get(figure) is None]
+    if not missing:
+        return
+    try:
+        with picture_renderer(pictures) as render:
+            progress = status_iterator(
+                missing,
+                "drawing figures... ",
+                length=len(missing),
+                verbosity=app.verbosity,
+                stringify_func=_short_alt,
+            )
+            for figure in progress:
+                try:
+                    render(figure)
+                except (RuntimeError, TimeoutError) as error:
+                    pages = [page for page in app.env.found_docs if figure.digest in _page_figures(app.env, page)]
+                    logger.warning(
+                        "a Plotly figure (%s) has no picture: %s",
+                        _short_alt(figure),
+                        str(error).split("\n")[0],  # The other lines are the stack in plotly.js.
+                        location=pages[0],
+                        type="myst_nb_plotly",
+                        subtype="picture",
+                    )
+    except NoChromiumError as reason:
+        # Not a warning: the figures still work in browsers with JavaScript.
+        logger.info("myst_nb_plotly: %d of %d figures have no picture: %s", len(missing), len(figures), reason)
+
+
+def _short_alt(figure: Figure) -> str:
+    return figure.alt[:60]
 
 
 def _add_assets(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document) -> None:
-    if doctree is not None and _interactive(app.builder) and any(doctree.findall(plotly_figure)):
+    if doctree is not None and _is_interactive(app.builder) and any(doctree.findall(plotly_figure)):
         app.add_css_file(STYLE)
         app.add_js_file(SCRIPT, loading_method="defer")
 
 
-def _visit(translator: Any, node: plotly_figure) -> None:
+def _visit_html(translator: Any, node: plotly_figure) -> None:
     app = translator.builder.app
     page = translator.builder.current_docname
-    figure = _read(app.env, node["digest"])
-    here = translator.builder.get_target_uri(page)
+    figure = _load_figure(app.env, node["digest"])
+    page_uri = translator.builder.get_target_uri(page)
     html = figure_html(
         figure,
-        folder=relative_uri(here, posixpath.join("_static", FIGURES)),
-        bundle=_published_name(_bundle(app, page)),
-        pictures=_pictures(app).of(figure),
+        folder=relative_uri(page_uri, posixpath.join("_static", FIGURES_FOLDER)),
+        bundle=_bundle_name(_bundle_for(app, page)),
+        pictures=_picture_cache(app).get(figure),
     )
     translator.body.append(html)
     raise nodes.SkipNode
 
 
 def _publish(app: Sphinx, exception: Exception | None) -> None:
-    """Put the figures' data and pictures, and plotly.js, into the site, and take away those of figures gone."""
-    if exception is not None or not _interactive(app.builder):
+    """Copy data, pictures and plotly.js into the site, and remove those of figures that no longer exist."""
+    if exception is not None or not _is_interactive(app.builder):
         return
-    target = Path(app.outdir, "_static", FIGURES)
-    figures, pictures = _figures(app.env), _pictures(app)
-    pages = [page for page in app.env.found_docs if app.env.metadata[page].get(KEY)]
+    target = Path(app.outdir, "_static", FIGURES_FOLDER)
+    figures, pictures = _all_figures(app.env), _picture_cache(app)
+    pages = [page for page in app.env.found_docs if _page_figures(app.env, page)]
     if pages:
         target.mkdir(parents=True, exist_ok=True)
-    wanted = set()
-    # What stays is never away, so a page that is open while the site is built misses nothing.
-    for bundle in {_bundle(app, page) for page in pages}:
-        wanted.add(target / _published_name(bundle))
-        shutil.copyfile(bundle, target / _published_name(bundle))
+    # Files are overwritten, not removed first, so pages that are open during a build keep working.
+    used = set()
+    for bundle in {_bundle_for(app, page) for page in pages}:
+        used.add(target / _bundle_name(bundle))
+        shutil.copyfile(bundle, target / _bundle_name(bundle))
     for name, figure in figures.items():
-        wanted |= {target / f"{name}.js", target / name}
+        used |= {target / f"{name}.js", target / name}
         (target / f"{name}.js").write_text(figure.script, encoding="utf-8")
-        picture = pictures.of(figure)
-        if picture:
-            shutil.copytree(picture, target / name, dirs_exist_ok=True)
+        folder = pictures.get(figure)
+        if folder:
+            shutil.copytree(folder, target / name, dirs_exist_ok=True)
         else:
             shutil.rmtree(target / name, ignore_errors=True)
-    for path in set(target.glob("*")) - wanted:
+    for path in set(target.glob("*")) - used:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    pictures.forget_all_but(figures.values())
+    pictures.remove_unused(figures.values())
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
     app.add_config_value("myst_nb_plotly_bundle", None, "html", [str])
-    app.add_node(plotly_figure, html=(_visit, None))
-    app.add_post_transform(PictureForPaper)
-    app.connect("builder-inited", _begin)
-    app.connect("env-updated", _draw_pictures)
+    app.add_node(plotly_figure, html=(_visit_html, None))
+    app.add_post_transform(StaticFigures)
+    app.connect("builder-inited", _initialize)
+    app.connect("env-updated", _update_pictures)
     app.connect("html-page-context", _add_assets)
     app.connect("build-finished", _publish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

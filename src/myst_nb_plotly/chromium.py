@@ -1,4 +1,4 @@
-"""A Chromium that works for a build: with one tab, and limits to how long it may take."""
+"""Control a headless Chromium while a site is built."""
 
 from __future__ import annotations
 
@@ -12,36 +12,35 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-# Seconds for a browser to start, to end, or to do one thing. It takes a fraction, and a machine may be busy.
-PATIENCE = 60
+# Seconds for one action of the browser. It usually takes far less, but the machine may be busy.
+TIMEOUT = 60
 
-
-_ALL_THERE = """
+_PAGE_IS_COMPLETE = """
 new Promise(done => document.readyState === "complete" ? done() : addEventListener("load", done))
     .then(() => Promise.all([document.fonts.ready, ...[...document.images].map(image => image.decode())]))
     .then(() => null)
 """
 
 
-def _is_not_cut_off(record: logging.LogRecord) -> bool:
-    """Leave out what choreographer logs when a browser ends in the middle of its last message, on a busy machine.
+def _is_not_truncated(record: logging.LogRecord) -> bool:
+    """Filter out the error that choreographer logs when the browser closes in the middle of a message.
 
-    A message that is lost while something waits for it is an error anyway: a ``TimeoutError``.
+    If a command waits for that message, ``Chromium.send`` raises ``TimeoutError`` anyway.
     """
     return not record.getMessage().startswith("JSONError decoding message")
 
 
 class NoChromiumError(Exception):
-    """There is no Chromium here, or it does not start."""
+    """Chromium is not installed, or it does not start."""
 
 
 class Chromium:
-    """A Chromium with one tab.
+    """A headless Chromium with one tab.
 
     Raises
     ------
     NoChromiumError
-        On entering, when there is none, or it does not start.
+        On entering the context, if Chromium is not installed or does not start.
     """
 
     def __init__(self) -> None:
@@ -59,25 +58,102 @@ class Chromium:
             )
         except ImportError:
             raise NoChromiumError("the Python package choreographer is not installed") from None
-        # Other libraries of a build have everything logged, and this one tells of each of its steps.
+        # Other extensions may set the root logger to DEBUG, where choreographer logs every message.
         logging.getLogger("choreographer").setLevel(logging.WARNING)
-        logging.getLogger("choreographer.channels.pipe").addFilter(_is_not_cut_off)
+        logging.getLogger("choreographer.channels.pipe").addFilter(_is_not_truncated)
         try:
             self._browser = Browser(headless=True)
-            self._runner.run(self._limited(self._start()))
+            self._runner.run(self._with_timeout(self._start()))
         except (BrowserClosedError, BrowserFailedError, ChannelClosedError, ChromeNotFoundError) as error:
-            self._end()
+            self._close()
             reason = " ".join(map(str, error.args))
             raise NoChromiumError(f"{reason} (BROWSER_PATH can name a Chromium)") from None
         return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def send(self, command: str, timeout: float | None = None, **params: Any) -> Any:
+        """Send a DevTools command to the tab, and return its result.
+
+        Parameters
+        ----------
+        command : str
+            The name of the command.
+        timeout : float, optional
+            The limit in seconds; ``TIMEOUT`` by default.
+        **params
+            The parameters of the command.
+
+        Raises
+        ------
+        RuntimeError
+            If the command fails.
+        TimeoutError
+            If it takes too long.
+        """
+        seconds = timeout or TIMEOUT
+        try:
+            answer = self._runner.run(asyncio.wait_for(self._tab.send_command(command, params=params), seconds))
+        except TimeoutError:
+            raise TimeoutError(f"{command} took longer than {seconds} s") from None
+        if "error" in answer:
+            raise RuntimeError(answer["error"].get("message") or answer["error"])
+        return answer["result"]
+
+    def run(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression on the page; a promise is awaited.
+
+        Raises
+        ------
+        RuntimeError
+            If the expression throws.
+        TimeoutError
+            If it takes too long.
+        """
+        result = self.send("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        exception = result.get("exceptionDetails")
+        if exception:
+            raise RuntimeError(exception.get("exception", exception).get("description") or exception)
+        return result["result"].get("value")
+
+    def open(self, path: Path) -> None:
+        """Open a page, and wait until it is loaded with its images and fonts.
+
+        Raises
+        ------
+        RuntimeError
+            If the page or one of its images cannot be read.
+        TimeoutError
+            If it takes too long.
+        """
+        error = self.send("Page.navigate", url=path.resolve().as_uri()).get("errorText")
+        if error:
+            raise RuntimeError(f"{path}: {error}")
+        self.run(_PAGE_IS_COMPLETE)
 
     async def _start(self) -> None:
         await self._browser.open()
         self._tab = await self._browser.create_tab()
 
-    async def _limited(self, work: Coroutine[Any, Any, None]) -> None:
-        """Wait for the browser; one that takes too long is killed, and choreographer stops waiting for it."""
-        timer = asyncio.get_running_loop().call_later(PATIENCE, self._kill)
+    def _close(self) -> None:
+        if self._browser is not None:
+            self._runner.run(self._close_browser())
+        self._runner.close()
+
+    async def _close_browser(self) -> None:
+        await self._with_timeout(self._browser.close())
+        # If the browser has ended by itself, a task of choreographer is already closing it. Cancelling that task
+        # would leave a thread that keeps the program alive.
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=TIMEOUT)
+
+    async def _with_timeout(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for the browser, and kill it at the timeout: choreographer then raises an error."""
+        timer = asyncio.get_running_loop().call_later(TIMEOUT, self._kill)
         try:
             await work
         finally:
@@ -86,82 +162,8 @@ class Chromium:
     def _kill(self) -> None:
         process = self._browser.subprocess
         if hasattr(os, "killpg"):
-            # The process is a wrapper around the browser, and leads a group of both.
-            with suppress(ProcessLookupError):  # It has ended by itself, and choreographer has not seen it yet.
+            # The process is a wrapper around the browser, and leads a process group with both.
+            with suppress(ProcessLookupError):  # The process may have ended by itself.
                 os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-
-    def send(self, command: str, patience: float | None = None, **settings: Any) -> Any:
-        """Send a command of the DevTools protocol to the tab, and return its result.
-
-        Parameters
-        ----------
-        command : str
-            Its name.
-        patience : float, optional
-            How many seconds it may take, for one that takes longer than others.
-        **settings
-            Its parameters.
-
-        Raises
-        ------
-        RuntimeError
-            When it fails.
-        TimeoutError
-            When it takes too long.
-        """
-        answering = self._tab.send_command(command, params=settings)
-        answer = self._runner.run(asyncio.wait_for(answering, patience or PATIENCE))
-        if "error" in answer:
-            raise RuntimeError(answer["error"].get("message") or answer["error"])
-        return answer["result"]
-
-    def run(self, expression: str) -> Any:
-        """Return the value of a JavaScript expression on the page, of a promise what it is kept with.
-
-        Raises
-        ------
-        RuntimeError
-            When it throws.
-        TimeoutError
-            When it takes too long.
-        """
-        result = self.send("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        problem = result.get("exceptionDetails")
-        if problem:
-            raise RuntimeError(problem.get("exception", problem).get("description") or problem)
-        return result["result"].get("value")
-
-    def open(self, path: Path) -> None:
-        """Open a page, and wait until all of it is there, pictures and fonts too.
-
-        Raises
-        ------
-        RuntimeError
-            When the page or one of its pictures cannot be read.
-        TimeoutError
-            When it takes too long.
-        """
-        problem = self.send("Page.navigate", url=path.resolve().as_uri()).get("errorText")
-        if problem:
-            raise RuntimeError(f"{path}: {problem}")
-        self.run(_ALL_THERE)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
-
-    def _end(self) -> None:
-        if self._browser is not None:
-            self._runner.run(self._close())
-        self._runner.close()
-
-    async def _close(self) -> None:
-        await self._limited(self._browser.close())
-        # When the browser ends by itself choreographer is closing it already. Cut off, that would leave a thread
-        # behind that keeps the program from ending.
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        if others:
-            await asyncio.wait(others, timeout=PATIENCE)

@@ -1,30 +1,30 @@
-"""Figures as SVG, drawn by a Chromium while the site is built, and kept for the next build."""
+"""Render figures as SVG with Chromium, and cache them between builds."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
-from myst_nb_plotly.chromium import PATIENCE, Chromium
+from myst_nb_plotly.chromium import Chromium
 from myst_nb_plotly.figure import Figure, digest
 
 
-class Pictures:
-    """The pictures of figures, in a folder that outlives a build.
+class PictureCache:
+    """A folder with the pictures of figures, which is kept between builds.
 
     Parameters
     ----------
     folder : Path
-        Where to keep them.
+        The folder.
     bundle, script : Path
-        plotly.js, and the script that draws the same figures on the page.
+        plotly.js, and the script that renders the figures. A change of either invalidates all pictures.
     """
 
-    FOR_PAPER = "wide-light.svg"
+    # The picture for output formats other than HTML.
+    STATIC = "wide-light.svg"
 
     def __init__(self, folder: Path, bundle: Path, script: Path) -> None:
         self.folder = folder
@@ -32,68 +32,47 @@ class Pictures:
         self.script = script
         self._version = digest(bundle.read_bytes() + script.read_bytes())
 
-    def path(self, figure: Figure) -> Path:
-        """Return the folder of a figure's pictures, another one if its content or the way to draw it changes."""
-        return self.folder / digest(f"{figure.digest} {self._version}".encode())
-
-    def of(self, figure: Figure) -> Path | None:
-        """Return the folder of a figure's pictures, or None when they are not drawn."""
-        path = self.path(figure)
+    def get(self, figure: Figure) -> Path | None:
+        """Return the folder with a figure's pictures, or None if they are not in the cache."""
+        path = self._path(figure)
         return path if path.is_dir() else None
 
-    def forget_all_but(self, figures: Iterable[Figure]) -> None:
-        """Take away the pictures of all other figures."""
-        wanted = {self.path(figure) for figure in figures}
+    def add(self, figure: Figure, svgs: dict[str, str]) -> None:
+        """Write the pictures of a figure, given by name."""
+        path = self._path(figure)
+        # The rename makes all of them visible at once, so an interrupted build leaves no incomplete entry.
+        unfinished = path.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        for name, svg in svgs.items():
+            (unfinished / f"{name}.svg").write_text(svg, encoding="utf-8")
+        unfinished.rename(path)
+
+    def remove_unused(self, figures: Iterable[Figure]) -> None:
+        """Remove all pictures except those of these figures."""
+        used = {self._path(figure) for figure in figures}
         for path in self.folder.glob("*"):
-            if path not in wanted:
+            if path not in used:
                 shutil.rmtree(path)
 
+    def _path(self, figure: Figure) -> Path:
+        return self.folder / digest(f"{figure.digest} {self._version}".encode())
 
-class Studio:
-    """A Chromium that draws one figure after the other.
+
+@contextmanager
+def picture_renderer(cache: PictureCache) -> Iterator[Callable[[Figure], None]]:
+    """Start Chromium, and yield a function that renders the pictures of one figure into the cache.
+
+    The function raises ``RuntimeError`` if Plotly cannot draw the figure, ``TimeoutError`` if it takes too long.
 
     Raises
     ------
     NoChromiumError
-        On entering, when there is none, or it does not start.
+        On entering the context, if Chromium is not installed or does not start.
     """
-
-    def __init__(self, pictures: Pictures) -> None:
-        self.pictures = pictures
-
-    def __enter__(self) -> Studio:
-        with ExitStack() as opened:
-            self._chromium = opened.enter_context(Chromium())
-            folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="plotly-pictures-"))
-            page = Path(folder, "page.html")
-            scripts = (self.pictures.bundle, self.pictures.script)
-            page.write_text(
-                '<!doctype html><meta charset="utf-8"><body>'
-                + "".join(f'<script src="{script.resolve().as_uri()}"></script>' for script in scripts),
-                encoding="utf-8",
-            )
-            self._chromium.open(page)
-            self._opened = opened.pop_all()
-        return self
-
-    def draw(self, figure: Figure) -> str | None:
-        """Draw the pictures of a figure; return what went wrong, or None."""
-        try:
-            drawn = self._chromium.run(f"mystNbPlotly.pictures({figure.json})")
-        except (RuntimeError, TimeoutError) as error:
-            # What follows the first line says where in plotly.js.
-            return str(error).split("\n")[0] or f"it took longer than {PATIENCE} s"
-        path = self.pictures.path(figure)
-        # All of them or none, also when the build is interrupted here.
-        unfinished = path.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        for name, svg in drawn.items():
-            (unfinished / f"{name}.svg").write_text(svg, encoding="utf-8")
-        unfinished.rename(path)
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._opened.close()
+    with Chromium() as chromium, tempfile.TemporaryDirectory(prefix="plotly-pictures-") as folder:
+        page = Path(folder, "page.html")
+        scripts = [f'<script src="{path.resolve().as_uri()}"></script>' for path in (cache.bundle, cache.script)]
+        page.write_text(f'<!doctype html><meta charset="utf-8"><body>{"".join(scripts)}', encoding="utf-8")
+        chromium.open(page)
+        yield lambda figure: cache.add(figure, chromium.run(f"mystNbPlotly.renderPictures({figure.json})"))

@@ -1,4 +1,4 @@
-"""Time sweeps beside torch.optim and JAX on the same problems, and against the number of runs."""
+"""Benchmark of sweeps: compared with torch.optim and JAX, and for increasing numbers of runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-# One core for everyone: before the libraries count them.
+# All libraries use one core. This must be set before they are imported.
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 os.environ.update(
@@ -28,7 +28,7 @@ os.environ.update(
 import numpy as np
 
 from adaptive_optim import SGD, Adagrad, Adam, ProblemStack, RMSProp, sweep
-from adaptive_optim.problems import _batch_terms
+from adaptive_optim.problems import batch_terms
 
 try:
     import jax
@@ -37,22 +37,22 @@ try:
 except ModuleNotFoundError as error:
     sys.exit(f"This compares with torch and jax: {error}. To install them: .venv/bin/pip install -e '.[oracle]'")
 
-# Wanted, not enforced: how many times faster than the others.
-TIMES_TORCH, TIMES_JAX = 1.5, 1.2
+# Target speed relative to the other libraries. A lower speed is marked in the output.
+TARGET_TORCH, TARGET_JAX = 1.5, 1.2
 
 NUM_STEPS = 500
 ROUNDS = 5
 START = (-1.0, -1.0)
-KINDS = {"SGD": SGD, "Adagrad": Adagrad, "RMSProp": RMSProp, "Adam": Adam}
+OPTIMIZERS = {"SGD": SGD, "Adagrad": Adagrad, "RMSProp": RMSProp, "Adam": Adam}
 
-Make = Callable[[], dict[str, Any]]
-"""Makes the runs of all optimizers and returns the final parameters of each, (2, rates, problems)."""
+Compute = Callable[[], dict[str, Any]]
+"""Computes the runs of all optimizers, and returns the result of each by name."""
 
 
-def ours(rates: Any, problems: ProblemStack, measure: str = "final_loss") -> dict[str, Any]:
-    optimizers = {name: kind(rates[:, None]) for name, kind in KINDS.items()}
-    runs = sweep(optimizers, problems, NUM_STEPS, start=START, measure=measure)[measure]
-    return {name: runs.sel(optimizer=name).values for name in KINDS}
+def run_ours(rates: Any, problems: ProblemStack, metric: str = "final_loss") -> dict[str, Any]:
+    optimizers = {name: optimizer(rates[:, None]) for name, optimizer in OPTIMIZERS.items()}
+    runs = sweep(optimizers, problems, NUM_STEPS, start=START, metrics=metric)[metric]
+    return {name: runs.sel(optimizer=name).values for name in OPTIMIZERS}
 
 
 def losses(params: Any, hessian: Any, minimum: Any) -> Any:
@@ -60,16 +60,16 @@ def losses(params: Any, hessian: Any, minimum: Any) -> Any:
     return (hessian[:, 0, 0] * x * x + 2 * hessian[:, 0, 1] * x * y + hessian[:, 1, 1] * y * y) / 2
 
 
-def by_torch(rates: Any, problems: ProblemStack, terms: Any) -> tuple[Make, Make]:
-    """Return what makes the runs with torch.optim: its final losses, and its final parameters.
+def run_torch(rates: Any, problems: ProblemStack, terms: Any) -> tuple[Compute, Compute]:
+    """Return functions that compute final losses and final parameters with torch.optim.
 
-    A parameter group for each different rate, side by side in memory: so one gradient is enough for all.
+    There is a parameter group for each rate. All groups are contiguous in memory, so they share one gradient.
     """
     hessians, slopes = (torch.from_numpy(each) for each in terms)
     hessian, minimum = (torch.from_numpy(each) for each in (problems.hessian, problems.minimum))
     shape = (len(rates), len(problems.problems))
     groups = [(rate, torch.from_numpy(np.flatnonzero(rates == rate))) for rate in np.unique(rates)]
-    makers: dict[str, Any] = {
+    constructors: dict[str, Any] = {
         "SGD": torch.optim.SGD,
         "Adagrad": partial(torch.optim.Adagrad, eps=Adagrad.eps),
         "RMSProp": partial(torch.optim.RMSprop, alpha=RMSProp.rho, eps=RMSProp.eps),
@@ -77,20 +77,20 @@ def by_torch(rates: Any, problems: ProblemStack, terms: Any) -> tuple[Make, Make
     }
 
     def final_params(name: str) -> Any:
-        # Runs first where groups are to be views, coordinates first otherwise.
-        apart = len(groups) > 1
-        params = torch.empty((shape[0], 2, shape[1]) if apart else (2, *shape), dtype=torch.float64)
-        first = params.transpose(0, 1) if apart else params
+        # Several groups are views, which needs the runs on the first axis. Otherwise the coordinates are first.
+        has_groups = len(groups) > 1
+        params = torch.empty((shape[0], 2, shape[1]) if has_groups else (2, *shape), dtype=torch.float64)
+        first = params.transpose(0, 1) if has_groups else params
         first[:] = torch.tensor(START, dtype=torch.float64)[:, None, None]
         grads = torch.empty_like(params)
-        out = grads.transpose(0, 1) if apart else grads
+        out = grads.transpose(0, 1) if has_groups else grads
         parts = []
         for rate, where in groups:
-            part = slice(int(where[0]), int(where[-1]) + 1) if apart else slice(None)
+            part = slice(int(where[0]), int(where[-1]) + 1) if has_groups else slice(None)
             weights = torch.nn.Parameter(params[part])
             weights.grad = grads[part]
             parts.append({"params": [weights], "lr": float(rate)})
-        optimizer = makers[name](parts)
+        optimizer = constructors[name](parts)
         with torch.no_grad():
             for step in range(NUM_STEPS):
                 products = hessians[step][:, :, None] * first
@@ -100,13 +100,13 @@ def by_torch(rates: Any, problems: ProblemStack, terms: Any) -> tuple[Make, Make
         return first
 
     return (
-        lambda: {name: losses(final_params(name), hessian, minimum).numpy() for name in KINDS},
-        lambda: {name: final_params(name).numpy() for name in KINDS},
+        lambda: {name: losses(final_params(name), hessian, minimum).numpy() for name in OPTIMIZERS},
+        lambda: {name: final_params(name).numpy() for name in OPTIMIZERS},
     )
 
 
-def by_jax(rates: Any, problems: ProblemStack, terms: Any) -> tuple[Make, Make]:
-    """Return what makes the runs with jit(vmap(scan)) of the same formulas, compiled on the first call."""
+def run_jax(rates: Any, problems: ProblemStack, terms: Any) -> tuple[Compute, Compute]:
+    """Return functions that compute final losses and final parameters with jit(vmap(scan))."""
     terms = tuple(map(jnp.asarray, terms))
     hessian, minimum, columns = (jnp.asarray(each) for each in (problems.hessian, problems.minimum, rates))
 
@@ -138,65 +138,65 @@ def by_jax(rates: Any, problems: ProblemStack, terms: Any) -> tuple[Make, Make]:
         return jax.lax.scan(step, (start, state), (times, hessians, slopes))[0][0]
 
     compiled = {}
-    for name in KINDS:
+    for name in OPTIMIZERS:
         on_all = jax.vmap(partial(run, name), (None, -1, -1), -1)
         compiled[name] = jax.jit(jax.vmap(on_all, (0, None, None), 1))
     loss = jax.jit(lambda params: losses(params, hessian, minimum))
     return (
-        lambda: {name: np.asarray(loss(make(columns, *terms))) for name, make in compiled.items()},
-        lambda: {name: np.asarray(make(columns, *terms)) for name, make in compiled.items()},
+        lambda: {name: np.asarray(loss(run(columns, *terms))) for name, run in compiled.items()},
+        lambda: {name: np.asarray(run(columns, *terms)) for name, run in compiled.items()},
     )
 
 
 def compare(title: str, rates: Any, problems: ProblemStack, rounds: int = ROUNDS) -> list[str]:
-    """Time all three in turn, after a look at whether they do the same."""
+    """Check that all libraries have the same results, and measure the time of each in turn."""
     terms = tuple(
-        np.stack(each) for each in zip(*(_batch_terms(problems, step) for step in range(NUM_STEPS)), strict=True)
+        np.stack(each) for each in zip(*(batch_terms(problems, step) for step in range(NUM_STEPS)), strict=True)
     )
-    torch_losses, torch_params = by_torch(rates, problems, terms)
+    torch_losses, torch_params = run_torch(rates, problems, terms)
     began = perf_counter()
-    jax_losses, jax_params = by_jax(rates, problems, terms)
+    jax_losses, jax_params = run_jax(rates, problems, terms)
     jax_losses()
     compiling = perf_counter() - began
-    expected = ours(rates, problems, "final_params")
-    for others in (torch_params(), jax_params()):
-        for name in KINDS:
-            found = np.moveaxis(others[name], 0, -1).reshape(expected[name].shape)
+    expected = run_ours(rates, problems, "final_params")
+    for params in (torch_params(), jax_params()):
+        for name in OPTIMIZERS:
+            found = np.moveaxis(params[name], 0, -1).reshape(expected[name].shape)
             np.testing.assert_allclose(found, expected[name], rtol=1e-9, atol=1e-9)
-    ways: dict[str, Make] = {
-        "ours": lambda: ours(rates, problems),
+    functions: dict[str, Compute] = {
+        "ours": lambda: run_ours(rates, problems),
         "torch": torch_losses,
         "jax": jax_losses,
     }
-    times: dict[str, list[float]] = {name: [] for name in ways}
+    times: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):
-        for name, make in ways.items():
+        for name, compute in functions.items():
             began = perf_counter()
-            make()
+            compute()
             times[name].append(perf_counter() - began)
-    runs = len(rates) * len(problems.problems) * len(KINDS)
-    speeds = [f"{runs / statistics.median(times[name]):,.0f}" for name in ways]
+    runs = len(rates) * len(problems.problems) * len(OPTIMIZERS)
+    speeds = [f"{runs / statistics.median(times[name]):,.0f}" for name in functions]
     ratios = []
-    for name, wanted in (("torch", TIMES_TORCH), ("jax", TIMES_JAX)):
+    for name, target in (("torch", TARGET_TORCH), ("jax", TARGET_JAX)):
         ratio = statistics.median(np.divide(times[name], times["ours"]).tolist())
-        ratios.append(f"{ratio:.2f}{' BELOW' if ratio < wanted else ''}")
+        ratios.append(f"{ratio:.2f}{' BELOW' if ratio < target else ''}")
     return [title, *speeds, *ratios, f"{compiling:.1f}"]
 
 
 def scale() -> list[list[str]]:
-    """Time a sweep of ever more runs."""
+    """Measure time and memory of a sweep for increasing numbers of runs."""
     rows, before = [], float("nan")
-    stacks = {count: ProblemStack.grid(seed=range(count)) for count in (10, 100, 250)}
+    stacks = {count: ProblemStack.from_product(seed=range(count)) for count in (10, 100, 250)}
     for runs in (10, 100, 1_000, 10_000, 100_000, 1_000_000):
         problems = stacks[min(runs, 250)]
         rates = np.logspace(-4, -1, runs // len(problems.problems))
-        act = partial(sweep, {"Adam": Adam(rates[:, None])}, problems, NUM_STEPS, measure="final_loss")
+        run = partial(sweep, {"Adam": Adam(rates[:, None])}, problems, NUM_STEPS, metrics="final_loss")
         sweep({"Adam": Adam(0.1)}, problems, NUM_STEPS)
         began = perf_counter()
-        act()
+        run()
         each = (perf_counter() - began) / runs
         tracemalloc.start()
-        result = act()
+        result = run()
         at_most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -233,22 +233,22 @@ def main() -> int:
         f"{platform.processor() or platform.machine()}, one core, Python {platform.python_version()}, "
         f"NumPy {np.__version__}, torch {torch.__version__}, jax {jax.__version__}"
     )
-    problems, few = ProblemStack.grid(seed=range(250)), ProblemStack.grid(seed=range(100))
+    problems, few = ProblemStack.from_product(seed=range(250)), ProblemStack.from_product(seed=range(100))
     rows = [
         compare("10,000 runs, 40 rates x 250 problems", np.logspace(-4, -1, 40), problems),
         compare("10,000 runs at one rate", np.full(40, 0.01), problems),
         compare("100 runs at one rate", np.full(1, 0.01), few),
-        compare("1 run", np.full(1, 0.01), ProblemStack.grid(seed=[0])),
+        compare("1 run", np.full(1, 0.01), ProblemStack.from_product(seed=[0])),
     ]
     table(
-        f"Runs in a second, {NUM_STEPS} steps, {len(KINDS)} optimizers, float64, medians of {ROUNDS} rounds in "
-        f"turn (wanted: {TIMES_TORCH} x torch, {TIMES_JAX} x jax)",
+        f"Runs per second, {NUM_STEPS} steps, {len(OPTIMIZERS)} optimizers, float64, medians of {ROUNDS} rounds "
+        f"in turn (target: {TARGET_TORCH} x torch, {TARGET_JAX} x jax)",
         ["", "ours", "torch", "jax", "x torch", "x jax", "s to compile jax"],
         rows,
     )
     table(
-        f"What a sweep costs, {NUM_STEPS} steps of Adam",
-        ["runs", "us each", "x the row before", "MB in use at most", "MB of results", "MB resident"],
+        f"Cost of a sweep, {NUM_STEPS} steps of Adam",
+        ["runs", "us each", "x previous row", "peak MB", "MB of results", "MB resident"],
         scale(),
     )
     return 0

@@ -4,20 +4,20 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# As a whole, first: pytest makes a second copy of a module of it that it is given alone.
+# Import the package first: if pytest is given one of its modules alone, it would import a second copy of it.
 import adaptive_optim  # noqa: F401
 
-# Benchmarks are programs of their own, with nothing to test in them.
+# Benchmarks are scripts and have no tests.
 collect_ignore_glob = ["bench_*.py"]
-# The tests of one folder share the parity table, which is also a script.
+# Several test modules import the parity table, which is also a script.
 sys.path.append(str(Path(__file__).parent))
 
-# The same examples on every machine; a busy one is not an error.
+# The same examples on every machine, and no deadline on slow machines.
 settings.register_profile("book", deadline=None, derandomize=True, database=None, max_examples=30)
 settings.load_profile("book")
 
 
 @pytest.fixture
 def no_notebook(monkeypatch):
-    # Other tests import it.
+    # Other tests import ipykernel, whose presence marks a notebook.
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)

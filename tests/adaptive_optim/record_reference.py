@@ -1,7 +1,7 @@
-"""How each optimizer is called elsewhere, and what it does there.
+"""The parity table: the same optimizers in ``torch.optim`` and Optax.
 
-``python tests/adaptive_optim/record_reference.py`` runs ``torch.optim`` and Optax and writes ``reference.json``,
-the record that stands in for them where they are not installed.
+``python tests/adaptive_optim/record_reference.py`` runs both libraries and writes ``reference.json``, which the
+tests use where the libraries are not installed.
 """
 
 from __future__ import annotations
@@ -25,17 +25,16 @@ NUM_STEPS = 200
 class Parity(NamedTuple):
     ours: Any
     torch: Callable[[Any, Any, Any], Any]
-    """From ``torch.optim``, parameters and our settings to their optimizer."""
+    """Function of ``torch.optim``, the parameters and our settings that returns an optimizer."""
     optax: Callable[[Any, Any], Any]
-    """From ``optax`` and our settings to theirs; None where the definitions differ."""
+    """Function of ``optax`` and our settings that returns an optimizer, or None if the definitions differ."""
     settings: tuple[dict[str, float], ...]
 
 
-# One row per optimizer. Every setting is given: defaults differ from library to library.
+# One row per optimizer. All settings are explicit, because the defaults of the libraries differ.
 #
-# Optax's Adagrad divides by sqrt(G + eps), ours by sqrt(G) + eps. Gradients here are either 0, which moves nothing,
-# or at least 1/16, so G is 0 or at least 1/256, and eps = 1e-30 is lost in the rounding of both. Where eps is large
-# enough to tell the two apart, torch alone is the reference.
+# Optax's Adagrad divides by sqrt(G + eps), ours by sqrt(G) + eps. Gradients here are 0 or at least 1/16, so G is 0
+# or at least 1/256, and eps = 1e-30 has no effect on either. For a larger eps only torch is the reference.
 PARITY = {
     "SGD": Parity(
         SGD,
@@ -103,10 +102,10 @@ CASES = {
 
 
 def gradients() -> list[tuple[float, float]]:
-    """Return a gradient for each step: a dense coordinate and a sparse one, the same on every machine.
+    """Return a gradient for each step, with a dense and a sparse coordinate, equal on every machine.
 
-    Whole numbers from a linear congruential generator, over 16: exact in float32 too. The sparse coordinate has no
-    gradient for 20 steps, then at about every eighth.
+    They are integers from a linear congruential generator divided by 16, so they are exact in float32. The sparse
+    coordinate has no gradient in the first 20 steps, and then in about every eighth step.
     """
     state = 1
 
@@ -122,7 +121,7 @@ def gradients() -> list[tuple[float, float]]:
 
 
 def trajectory(library: str, case: str) -> np.ndarray | None:
-    """Run a library: the parameters after each step, ``(2, NUM_STEPS)``; None where its definition differs."""
+    """Return the parameters after each step of a library, ``(2, NUM_STEPS)``, or None if its definition differs."""
     row, our = CASES[case]
     return _torch(row, our) if library == "torch" else _optax(row, our)
 

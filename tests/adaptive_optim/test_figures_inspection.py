@@ -55,7 +55,7 @@ def words(fig):
 @each_figure
 def test_a_figure_has_its_text_alternative_and_an_empty_one_is_an_error(name):
     assert FIGURES[name](ALT).layout.meta["alt"] == ALT
-    with pytest.raises(ValueError, match=r"alt=' ': must say what is to be seen"):
+    with pytest.raises(ValueError, match=r"alt=' ': must describe the figure"):
         FIGURES[name](" ")
 
 

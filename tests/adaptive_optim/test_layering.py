@@ -1,4 +1,4 @@
-"""Who may know whom, read from the source."""
+"""The layers of the package: which module imports which, read from the source."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -7,26 +7,34 @@ from pathlib import Path
 import pytest
 
 SOURCES = Path(__file__).parents[2] / "src"
-DRAWINGS = ("figures", "figures_inspection")
-NUMBERS = [path for path in sorted(SOURCES.glob("adaptive_optim/*.py")) if path.stem not in ("__init__", *DRAWINGS)]
+PACKAGE = SOURCES / "adaptive_optim"
+MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+SITE_PACKAGES = {"sphinx", "docutils", "myst_nb", "myst_nb_plotly", "IPython", "torch", "jax", "optax", "keras"}
 
-# Whom each part may know within the package. Nobody knows whoever knows him.
-MAY_KNOW = {
+# Modules and subpackages, with those that each may import.
+LAYERS = {
     "optimizers": set(),
     "intervals": set(),
     "inspection": set(),
     "workers": set(),
+    "progress": set(),
     "problems": {"optimizers"},
-    "descent": {"optimizers"},
-    "sweeps": {"optimizers", "problems", "descent"},
-    "text": {"descent"},
-    "sparse": {"optimizers", "descent"},
-    "skipgram": {"optimizers", "descent", "sparse", "text"},
+    "validation": {"optimizers"},
+    "trajectory": {"optimizers", "validation"},
+    "sweeps": {"optimizers", "problems", "progress", "trajectory", "validation"},
+    "text": {"validation"},
+    "sparse": {"optimizers", "trajectory", "validation"},
+    "skipgram": {"optimizers", "progress", "sparse", "text", "trajectory", "validation"},
+    "figures": {"inspection", "intervals", "optimizers", "problems", "trajectory"},
 }
 
 
+def layer_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
 def imports(path):
-    """Return the full names of all modules a source file imports, wherever in the file."""
+    """Return the full names that a source file imports, anywhere in the file."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -41,50 +49,28 @@ def packages(path):
     return {name.split(".")[0] for name in imports(path)}
 
 
-def test_the_reader_of_imports_sees_all_kinds(tmp_path):
-    source = "import a.b\nfrom c.d import e\nfrom . import f\nfrom .g import h\ndef later():\n    import i\n"
+def test_all_forms_of_imports_are_found(tmp_path):
     path = tmp_path / "module.py"
-    path.write_text(source)
-    here = tmp_path.name
-    assert imports(path) == {"a.b", "c.d.e", f"{here}.f", f"{here}.g.h", "i"}
+    path.write_text("import a.b\nfrom c.d import e\nfrom . import f\nfrom .g import h\nif x:\n    import i\n")
+    assert imports(path) == {"a.b", "c.d.e", f"{tmp_path.name}.f", f"{tmp_path.name}.g.h", "i"}
 
 
-@pytest.mark.parametrize("path", NUMBERS, ids=lambda path: path.stem)
-def test_the_numbers_know_numpy_and_nothing_that_draws(path):
-    assert "numpy" in packages(path) or path.stem == "workers"
-    assert not packages(path) & {
-        "plotly",
-        "sphinx",
-        "docutils",
-        "myst_nb",
-        "myst_nb_plotly",
-        "IPython",
-        "ipywidgets",
-        "torch",
-        "jax",
-        "optax",
-        "keras",
-    }
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_a_module_imports_only_from_lower_layers(path):
+    names = [name.split(".") for name in imports(path)]
+    imported = {parts[1] for parts in names if parts[0] == "adaptive_optim"}
+    assert imported <= LAYERS[layer_of(path)] | {layer_of(path)}
+    assert not packages(path) & SITE_PACKAGES
+    if layer_of(path) != "figures":
+        assert "plotly" not in packages(path)
 
 
-@pytest.mark.parametrize("path", NUMBERS, ids=lambda path: path.stem)
-def test_a_part_knows_only_those_below_it(path):
-    known = [name.split(".") for name in imports(path)]
-    assert {".".join(parts[1:2]) for parts in known if parts[0] == "adaptive_optim"} <= MAY_KNOW[path.stem]
+def test_the_layers_have_no_cycles_and_contain_every_module():
+    assert set(LAYERS) == set(map(layer_of, MODULES))
+    assert list(TopologicalSorter(LAYERS).static_order())
 
 
-def test_no_two_parts_know_each_other_not_even_through_others():
-    assert set(MAY_KNOW) == {path.stem for path in NUMBERS}
-    assert list(TopologicalSorter(MAY_KNOW).static_order())
-
-
-def test_no_part_of_the_package_knows_the_site():
-    for path in SOURCES.glob("adaptive_optim/*.py"):
-        assert not packages(path) & {"sphinx", "docutils", "myst_nb", "myst_nb_plotly"}
-
-
-def test_what_shows_figures_knows_no_optimizer():
+def test_myst_nb_plotly_does_not_import_adaptive_optim():
     paths = list(SOURCES.glob("myst_nb_plotly/**/*.py"))
     assert paths
-    for path in paths:
-        assert "adaptive_optim" not in packages(path)
+    assert not any("adaptive_optim" in packages(path) for path in paths)

@@ -1,4 +1,4 @@
-"""Whole trajectories equal those of torch.optim and Optax: recorded everywhere, live where they are installed."""
+"""Trajectories equal recorded trajectories of torch.optim and Optax, and live ones where these are installed."""
 
 import importlib
 import json
@@ -16,7 +16,7 @@ BOTH = [(library, case) for case in CASES for library in LIBRARIES]
 
 
 def import_or_skip(library):
-    """Import a library. Where it is missing, skip; in continuous integration nothing may be skipped."""
+    """Import a library, or skip the test if it is not installed. In continuous integration nothing is skipped."""
     try:
         return importlib.import_module(library)
     except ModuleNotFoundError:
@@ -32,7 +32,7 @@ def our_run(case, dtype=np.float64):
 
 
 def assert_same(path, reference, rtol):
-    # Relative to the number itself, or to the start where a path happens to cross zero.
+    # An absolute tolerance, too, because a path may cross zero.
     np.testing.assert_allclose(path, reference, rtol=rtol, atol=rtol)
 
 
@@ -41,18 +41,18 @@ def test_every_optimizer_has_a_row_in_the_parity_table():
     assert all(len(row.settings) >= 2 for row in PARITY.values())
 
 
-def test_the_record_has_every_case_once_from_each_library():
-    differ = {
+def test_the_record_contains_every_case_of_each_library():
+    different_definition = {
         f"optax {case}"
         for case, (row, our) in CASES.items()
         if row.ours.__name__ == "Adagrad" and our["eps"] > 1e-30
     }
-    assert len(differ) == 1
-    assert set(IN_RECORD) == {f"{library} {case}" for library, case in BOTH} - differ
+    assert len(different_definition) == 1
+    assert set(IN_RECORD) == {f"{library} {case}" for library, case in BOTH} - different_definition
     assert set(RECORDED["versions"]) == {"torch", "optax", "jax", "numpy"}
 
 
-def test_the_gradients_are_dense_sparse_and_never_close_to_zero():
+def test_one_gradient_is_dense_and_one_sparse_and_none_is_close_to_zero():
     dense, sparse = np.array(gradients()).T
     assert NUM_STEPS >= 200
     assert np.abs(dense).min() >= 1 / 16
@@ -70,7 +70,7 @@ def test_a_trajectory_equals_the_recorded_one(name):
 
 
 @pytest.mark.parametrize(("library", "case"), BOTH)
-def test_a_trajectory_equals_the_live_one_and_so_does_the_record(library, case):
+def test_a_trajectory_and_the_record_equal_the_live_trajectory(library, case):
     import_or_skip(library)
     live = trajectory(library, case)
     if live is None:
@@ -81,7 +81,7 @@ def test_a_trajectory_equals_the_live_one_and_so_does_the_record(library, case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_float32_stays_float32_and_close_to_the_record(case):
+def test_a_float32_trajectory_is_close_to_the_record(case):
     run = our_run(case, np.float32)
     assert run.params.dtype == run.rates.dtype == run.grads.dtype == np.float32
     assert np.abs(run.params[1:].T - RECORDED["trajectories"][f"torch {case}"]).max() < 1e-4
@@ -89,17 +89,17 @@ def test_float32_stays_float32_and_close_to_the_record(case):
 
 @pytest.mark.parametrize("number", [float, np.float64, np.float32, np.array], ids=lambda number: number.__name__)
 @pytest.mark.parametrize("case", CASES)
-def test_state_rate_and_direction_of_every_step_keep_float32(case, number):
+def test_a_step_preserves_float32_in_state_rate_and_direction(case, number):
     row, our = CASES[case]
     optimizer = row.ours(**{name: number(value) for name, value in our.items()})
     state = optimizer.init(np.float32(START))
     for grad in np.float32([[0.25, 0.0], [0.0, -3.0], [2.0, 0.0]]):
-        state, rate, direction = optimizer.step(state, grad)
-        remembered = [array for array in state if not isinstance(array, int)]
-        assert {array.dtype for array in [*remembered, rate, direction]} == {np.dtype("float32")}
+        state, rate, direction, _ = optimizer.step(state, grad)
+        arrays = [array for array in state if not isinstance(array, int)]
+        assert {array.dtype for array in [*arrays, rate, direction]} == {np.dtype("float32")}
 
 
-def test_a_missing_library_skips_the_live_comparison_but_fails_it_in_continuous_integration(monkeypatch):
+def test_a_missing_library_skips_a_test_locally_and_fails_it_in_continuous_integration(monkeypatch):
     monkeypatch.delenv("CI", raising=False)
     with pytest.raises(pytest.skip.Exception, match="is not installed"):
         import_or_skip("no_such_library")

@@ -1,4 +1,4 @@
-"""The shared problem, checked against the plain formulas from its features and targets."""
+"""The shared problem, compared with direct formulas of its features and targets."""
 
 import re
 
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from adaptive_optim import SGD, ProblemStack, Quadratic, SparseRegression, minimize
 
-ROUND = np.linspace(-180, 180, 9)
 problems = st.builds(
     SparseRegression,
     activity=st.floats(0.05, 1),
@@ -20,63 +19,52 @@ problems = st.builds(
     rotation=st.sampled_from([0.0, 45.0, -30.0, 90.0, 123.4]),
 )
 points = st.tuples(st.floats(-10, 10), st.floats(-10, 10)).map(np.array)
+scales = st.tuples(*[st.floats(0.1, 10.0)] * 2).map(np.array)
 
 
-def plain_loss(problem, params, samples=slice(None)):
+def direct_loss(problem, params, samples=slice(None)):
     errors = problem.features[samples] @ params - problem.targets[samples]
     return errors @ errors / (2 * len(errors))
 
 
-def slope(loss, params, width=0.5):
-    """Central differences, exact for a quadratic but for rounding."""
-    return np.array([(loss(params + width * e) - loss(params - width * e)) / (2 * width) for e in np.eye(2)])
+def numerical_gradient(function, params, width=0.5):
+    """Return central differences, which are exact for a quadratic function up to rounding."""
+    return np.array(
+        [(function(params + width * e) - function(params - width * e)) / (2 * width) for e in np.eye(2)]
+    )
 
 
 @given(problems, points, st.integers(0, 300))
-def test_the_gradient_is_the_slope_of_the_loss_on_its_batch(problem, params, step):
-    expected = slope(lambda at: plain_loss(problem, at, problem.batch(step)), params)
-    np.testing.assert_allclose(problem.gradient(params, step), expected, rtol=1e-8, atol=1e-8)
-
-
-@given(problems, points)
-def test_the_full_gradient_is_the_slope_of_the_full_loss_and_the_mean_gradient_of_an_epoch(problem, params):
-    expected = slope(lambda at: plain_loss(problem, at), params)
-    np.testing.assert_allclose(problem.full_gradient(params), expected, rtol=1e-8, atol=1e-8)
+def test_gradients_are_the_derivatives_of_the_losses(problem, params, step):
+    batch = numerical_gradient(lambda at: direct_loss(problem, at, problem.batch(step)), params)
+    np.testing.assert_allclose(problem.gradient(params, step), batch, rtol=1e-8, atol=1e-8)
+    full = numerical_gradient(lambda at: direct_loss(problem, at), params)
+    np.testing.assert_allclose(problem.full_gradient(params), full, rtol=1e-8, atol=1e-8)
     epoch = [problem.gradient(params, step) for step in range(problem.num_samples)]
-    np.testing.assert_allclose(np.mean(epoch, axis=0), expected, rtol=1e-8, atol=1e-8)
-
-
-@given(problems)
-def test_the_minimum_is_that_of_least_squares(problem):
-    expected = np.linalg.lstsq(problem.features, problem.targets)[0]
-    np.testing.assert_allclose(problem.minimum, expected, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(problem.minimum_loss, plain_loss(problem, expected), rtol=1e-9, atol=1e-25)
+    np.testing.assert_allclose(np.mean(epoch, axis=0), full, rtol=1e-8, atol=1e-8)
+    hessian = np.stack([numerical_gradient(lambda at, i=i: problem.full_gradient(at)[i], params) for i in (0, 1)])
+    np.testing.assert_allclose(problem.hessian, hessian, rtol=1e-8, atol=1e-9)
+    curvatures = np.linalg.eigvalsh(hessian)
+    assert problem.condition_number == pytest.approx(curvatures[1] / curvatures[0], rel=1e-6)
 
 
 @given(problems, points)
-def test_the_losses_are_those_of_the_features_and_targets(problem, params):
-    np.testing.assert_allclose(problem.loss(params), plain_loss(problem, params), rtol=1e-9)
-    above = plain_loss(problem, params) - plain_loss(problem, problem.minimum)
-    np.testing.assert_allclose(problem.excess_loss(params), above, rtol=1e-9, atol=1e-9)
-    many = np.stack([params, problem.minimum, problem.true_params])
-    losses = problem.excess_loss(many)
-    assert losses.shape == (3,)
+def test_losses_and_the_minimum_are_those_of_least_squares(problem, params):
+    minimum = np.linalg.lstsq(problem.features, problem.targets)[0]
+    np.testing.assert_allclose(problem.minimum, minimum, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(problem.minimum_loss, direct_loss(problem, minimum), rtol=1e-9, atol=1e-25)
+    np.testing.assert_allclose(problem.loss(params), direct_loss(problem, params), rtol=1e-9)
+    excess = direct_loss(problem, params) - direct_loss(problem, problem.minimum)
+    np.testing.assert_allclose(problem.excess_loss(params), excess, rtol=1e-9, atol=1e-9)
+    losses = problem.excess_loss(np.stack([params, problem.minimum, problem.true_params]))
     assert losses[0] == problem.excess_loss(params)
     assert (losses >= losses[1]).all()
     assert losses[1] == 0
 
 
-@given(problems, points)
-def test_the_hessian_is_the_slope_of_the_gradient(problem, params):
-    expected = np.stack([slope(lambda at, i=i: problem.full_gradient(at)[i], params) for i in (0, 1)])
-    np.testing.assert_allclose(problem.hessian, expected, rtol=1e-8, atol=1e-9)
-    curvatures = np.linalg.eigvalsh(expected)
-    assert problem.condition_number == pytest.approx(curvatures[1] / curvatures[0], rel=1e-6)
-
-
-@pytest.mark.parametrize("activity", [0.0025, 0.01, 0.05, 0.0338, 0.1, 0.57, 1.0])
-@pytest.mark.parametrize("seed", [0, 1, 99])
-def test_the_sparse_feature_is_nonzero_in_exactly_its_share_of_the_samples(activity, seed):
+@pytest.mark.parametrize("activity", [0.0025, 0.01, 0.05, 0.0338, 0.57, 1.0])
+@pytest.mark.parametrize("seed", [0, 99])
+def test_the_sparse_feature_is_nonzero_in_a_fraction_of_the_samples(activity, seed):
     problem = SparseRegression(activity, seed=seed)
     dense, sparse = problem.features.T
     assert np.count_nonzero(sparse) == round(400 * activity)
@@ -84,26 +72,24 @@ def test_the_sparse_feature_is_nonzero_in_exactly_its_share_of_the_samples(activ
     assert np.count_nonzero(dense) == 400
 
 
-@given(st.integers(0, 2**32), st.lists(st.floats(0.01, 1), min_size=2, max_size=5).map(sorted))
-def test_activity_only_decides_which_draws_count(seed, activities):
-    fewer, *others = [SparseRegression(activity, seed=seed, noise=0.7) for activity in activities]
-    for more in others:
-        assert (more.active >= fewer.active).all()
-        np.testing.assert_array_equal(more.features[:, 0], fewer.features[:, 0])
-        np.testing.assert_array_equal(more.features[fewer.active], fewer.features[fewer.active])
-        same = more.active == fewer.active
-        np.testing.assert_allclose(more.targets[same], fewer.targets[same], rtol=1e-12)
-        fewer = more
+@given(st.integers(0, 2**32), st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)).map(sorted))
+def test_a_larger_activity_only_activates_more_samples(seed, activities):
+    fewer, more = (SparseRegression(activity, seed=seed, noise=0.7) for activity in activities)
+    assert (more.active >= fewer.active).all()
+    np.testing.assert_array_equal(more.features[:, 0], fewer.features[:, 0])
+    np.testing.assert_array_equal(more.features[fewer.active], fewer.features[fewer.active])
+    same = more.active == fewer.active
+    np.testing.assert_allclose(more.targets[same], fewer.targets[same], rtol=1e-12)
 
 
-def test_another_seed_is_another_problem_and_the_same_seed_the_same():
-    np.testing.assert_array_equal(SparseRegression(seed=5).targets, SparseRegression(seed=5).targets)
-    first, second = SparseRegression(seed=5), SparseRegression(seed=6)
-    assert not (first.features[:, 0] == second.features[:, 0]).any()
-    assert not (first.active == second.active).all()
+def test_the_seed_determines_all_draws():
+    first, again, other = (SparseRegression(seed=seed) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first.targets, again.targets)
+    assert not (first.features[:, 0] == other.features[:, 0]).any()
+    assert not (first.active == other.active).all()
 
 
-def test_the_draws_have_the_distribution_that_is_promised():
+def test_the_draws_are_independent_with_the_documented_mean_and_deviation():
     problem = SparseRegression(activity=0.5, noise=2.0, num_samples=200_000)
     dense, sparse = problem.features.T
     residuals = problem.targets - problem.features @ [1.0, 1.0]
@@ -114,183 +100,174 @@ def test_the_draws_have_the_distribution_that_is_promised():
     assert abs(np.corrcoef([dense, sparse, residuals]) - np.eye(3)).max() < tolerance
 
 
-def test_without_noise_the_minimum_is_the_true_parameters():
+def test_without_noise_the_minimum_is_at_the_true_parameters():
     problem = SparseRegression(noise=0.0, rotation=30.0)
     np.testing.assert_allclose(problem.minimum, problem.true_params, rtol=1e-12)
     assert problem.minimum_loss < 1e-28
 
 
-@pytest.mark.parametrize("angle", ROUND)
-def test_a_rotation_turns_the_loss_around_the_origin_and_changes_nothing_else(angle):
-    plain, turned = SparseRegression(seed=2), SparseRegression(seed=2, rotation=angle)
-    turn = np.exp(1j * np.deg2rad(angle))
+@pytest.mark.parametrize("angle", [-180, -45, 30, 90])
+def test_a_rotation_rotates_the_loss_around_the_origin(angle):
+    original, rotated = SparseRegression(seed=2), SparseRegression(seed=2, rotation=angle)
 
-    def rotated(params):
-        number = complex(*params) * turn
+    def rotate(params):
+        number = complex(*params) * np.exp(1j * np.deg2rad(angle))
         return np.array([number.real, number.imag])
 
-    for params in ([0.3, -2.0], [1.0, 1.0], plain.minimum):
-        assert turned.loss(rotated(params)) == pytest.approx(plain.loss(params), rel=1e-9)
-    np.testing.assert_allclose(turned.true_params, rotated([1.0, 1.0]), rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(turned.targets, plain.targets, rtol=1e-9, atol=1e-12)
-    assert turned.condition_number == pytest.approx(plain.condition_number)
+    for params in ([0.3, -2.0], [1.0, 1.0], original.minimum):
+        assert rotated.loss(rotate(params)) == pytest.approx(original.loss(params), rel=1e-9)
+    np.testing.assert_allclose(rotated.true_params, rotate([1.0, 1.0]), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(rotated.targets, original.targets, rtol=1e-9, atol=1e-12)
+    assert rotated.condition_number == pytest.approx(original.condition_number)
 
 
 @given(problems)
-def test_an_epoch_visits_every_sample_once(problem):
-    visits = np.concatenate([problem.batch(step) for step in range(problem.num_samples)])
-    assert all(len(problem.batch(step)) == problem.batch_size for step in (0, 1, problem.num_samples))
-    for epoch in visits.reshape(problem.batch_size, problem.num_samples):
-        assert sorted(epoch) == list(range(problem.num_samples))
+def test_an_epoch_visits_every_sample_once_and_each_epoch_has_its_own_order(problem):
+    size, count = problem.batch_size, problem.num_samples
+    visits = np.concatenate([problem.batch(step) for step in range(count)]).reshape(size, count)
+    assert len(problem.batch(count)) == size
+    assert all(sorted(epoch) == list(range(count)) for epoch in visits)
+    assert visits[0].tolist() == list(range(count))
+    assert len(set(map(tuple, visits[:8]))) == min(size, 8)
 
 
-SCALES = st.tuples(*[st.floats(0.1, 10.0)] * 2).map(np.array)
+def test_a_gradient_does_not_depend_on_the_steps_before():
+    steps, problem = [0, 5000, 3, 2000, 5000], SparseRegression(seed=2)
+    for step, grad in zip(steps, [problem.gradient([0.5, -0.5], step) for step in steps], strict=True):
+        np.testing.assert_array_equal(grad, SparseRegression(seed=2).gradient([0.5, -0.5], step))
 
 
-@given(problems, points, SCALES)
-def test_descent_in_rescaled_coordinates_is_descent_with_a_rate_for_each_coordinate(problem, params, scale):
-    loss = problem.rescaled(scale)
-    assert loss.excess_loss(scale * params) == pytest.approx(problem.excess_loss(params), rel=1e-9, abs=1e-12)
-    np.testing.assert_allclose(loss.minimum, scale * problem.minimum, rtol=1e-12)
-    step = 0.01
-    there = minimize(SGD(step), loss.full_gradient, scale * params, num_steps=3)
-    here = minimize(SGD(step / scale**2), problem.full_gradient, params, num_steps=3)
+@given(problems, points, scales)
+def test_gradient_descent_on_the_rescaled_loss_has_a_rate_for_each_coordinate(problem, params, scale):
+    rescaled = problem.rescaled(scale)
+    assert rescaled.excess_loss(scale * params) == pytest.approx(problem.excess_loss(params), rel=1e-9, abs=1e-12)
+    np.testing.assert_allclose(rescaled.minimum, scale * problem.minimum, rtol=1e-12)
+    there = minimize(SGD(0.01), rescaled.full_gradient, scale * params, num_steps=3)
+    here = minimize(SGD(0.01 / scale**2), problem.full_gradient, params, num_steps=3)
     np.testing.assert_allclose(there.params, scale * here.params, rtol=1e-7, atol=1e-7)
 
 
-def test_rescaling_by_the_roots_of_the_curvatures_makes_an_upright_valley_round():
-    problem = SparseRegression(activity=0.02)
-    upright = Quadratic(np.diag(np.diag(problem.hessian)), problem.minimum)
-    assert upright.condition_number > 20
-    assert upright.rescaled(np.sqrt(np.diag(problem.hessian))).condition_number == pytest.approx(1)
-
-
-def test_a_quadratic_takes_lists():
+def test_a_quadratic_accepts_lists_and_can_be_rescaled_to_a_circle():
     loss = Quadratic([[2, 1], [1, 3]], [1, 0])
     assert loss.excess_loss([2, 1]) == 3.5
     np.testing.assert_array_equal(loss.full_gradient([2, 1]), [3, 4])
+    assert Quadratic(np.diag([2.0, 50.0]), [0, 0]).rescaled(np.sqrt([2.0, 50.0])).condition_number == pytest.approx(
+        1
+    )
 
 
-def test_a_stack_has_the_losses_of_its_problems_side_by_side():
+def test_a_stack_has_the_losses_of_its_problems():
     alone = [SparseRegression(activity, seed=seed) for activity, seed in [(0.02, 1), (0.5, 2), (1.0, 3)]]
     stack = ProblemStack(alone)
     for name in ("hessian", "minimum", "condition_number"):
         np.testing.assert_array_equal(getattr(stack, name), [getattr(each, name) for each in alone])
 
 
-def test_a_loss_that_overflows_is_infinite_or_nan_without_a_warning():
-    problem = SparseRegression()
-    assert problem.excess_loss([1e200, 0.0]) == np.inf
-    assert np.isnan(problem.excess_loss([np.nan, 0.0]))
+def test_an_overflowing_loss_is_infinite_or_nan_without_a_warning():
+    assert SparseRegression().excess_loss([1e200, 0.0]) == np.inf
+    assert np.isnan(SparseRegression().excess_loss([np.nan, 0.0]))
 
 
-# What is refused.
+@pytest.mark.parametrize(("max_bytes", "num_computed", "num_cached"), [(160_000_000, 10, 10), (0, 20, 8)])
+def test_runs_share_cached_batches_up_to_a_limit(monkeypatch, max_bytes, num_computed, num_cached):
+    computed, compute = [], ProblemStack._compute_block
+    monkeypatch.setattr("adaptive_optim.problems.MAX_CACHED_BYTES", max_bytes)
+    monkeypatch.setattr(
+        ProblemStack, "_compute_block", lambda stack, steps: computed.append(steps) or compute(stack, steps)
+    )
+    stack = ProblemStack.from_product(seed=range(2))
+    first, second = (minimize(SGD(0.01), stack.gradient, np.zeros((2, 2)), 2000).params for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert (len(computed), len(stack._block_cache)) == (num_computed, num_cached)
+
+
+# Invalid arguments.
 
 NOT_NUMBERS = [np.nan, np.inf, -np.inf, "0.5", "", None, [0.5], np.array([0.5]), 1j]
-NOT_WHOLE = [*NOT_NUMBERS, 1.5, 3.0]
-REFUSED = {
+NOT_INTEGERS = [*NOT_NUMBERS, 1.5, 3.0]
+RANGES = {
     "activity": ("a number above 0 and at most 1", [*NOT_NUMBERS, 0, -0.1, 1.0001, 5]),
     "noise": ("a number from 0 to 1e100", [*NOT_NUMBERS, -0.1]),
     "rotation": ("a finite number of degrees", NOT_NUMBERS),
-    "num_samples": ("a whole number of at least 2", [*NOT_WHOLE, 1, 0, -5]),
-    "batch_size": ("a whole number from 1 to num_samples=400", [*NOT_WHOLE, 0, -1, 401]),
-    "seed": ("a whole number of at least 0", [*NOT_WHOLE, -1]),
+    "num_samples": ("an integer of at least 2", [*NOT_INTEGERS, 1, 0, -5]),
+    "batch_size": ("an integer from 1 to num_samples=400", [*NOT_INTEGERS, 0, -1, 401]),
+    "seed": ("an integer of at least 0", [*NOT_INTEGERS, -1]),
 }
+NOT_POSITIVE_DEFINITE = [np.ones((2, 3)), np.eye(3), [1.0, 1.0], [[1, 0.5], [0, 1]], np.diag([1.0, 0.0])]
+INVALID = [
+    *[
+        (SparseRegression, {name: bad}, f"{name}={bad!r}: must be {description}")
+        for name, (description, values) in RANGES.items()
+        for bad in values
+    ],
+    (SparseRegression, {"activity": 0.001}, "activity=0.001: no sample of num_samples=400 is active, must be"),
+    *[
+        (Quadratic, {"hessian": bad, "minimum": [0.0, 0.0]}, f"hessian={bad!r}: must be symmetric with positive")
+        for bad in (*NOT_POSITIVE_DEFINITE, np.diag([1.0, -1.0]), np.nan * np.eye(2))
+    ],
+    *[
+        (Quadratic, {"hessian": np.eye(2), "minimum": bad}, f"minimum={bad!r}: must be two finite numbers")
+        for bad in ([0.0], [0.0, np.nan], [np.inf, 0.0], 1.0)
+    ],
+    *[
+        (
+            SparseRegression().rescaled,
+            {"scale": bad},
+            f"scale={np.array(bad, float)!r}: must be finite numbers other",
+        )
+        for bad in (0, [1.0, 0.0], [np.nan, 1.0], [1.0, np.inf])
+    ],
+    *[
+        (
+            ProblemStack,
+            {"problems": bad},
+            f"problems: have (num_samples, batch_size) {shapes}, must be equal for all",
+        )
+        for bad, shapes in (
+            ([SparseRegression(), SparseRegression(num_samples=300)], [(300, 1), (400, 1)]),
+            ([SparseRegression(), SparseRegression(batch_size=2)], [(400, 1), (400, 2)]),
+            ([], []),
+        )
+    ],
+    (
+        ProblemStack,
+        {"problems": [SparseRegression(seed=seed) for seed in range(3)], "axes": {"a": [1, 2], "b": [1, 2]}},
+        "axes: have lengths [2, 2], whose product must be the number of problems, 3",
+    ),
+    *[
+        (
+            ProblemStack.from_product,
+            {"activity": [0.1, 0.2], "seed": bad},
+            f"seed={bad!r}: must be a non-empty sequence without duplicates",
+        )
+        for bad in ([], [0, 1, 0])
+    ],
+    (
+        ProblemStack.from_product,
+        {"seeds": [1]},
+        "seeds: is not a setting of SparseRegression, must be one of activity",
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("name", "bad"), [(name, bad) for name, (_, values) in REFUSED.items() for bad in values], ids=repr
-)
-def test_a_setting_out_of_range_is_refused_by_name_value_and_range(name, bad):
-    message = re.escape(f"{name}={bad!r}: must be {REFUSED[name][0]}")
-    with pytest.raises(ValueError, match=f"^{message}$"):
-        SparseRegression(**{name: bad})
+@pytest.mark.parametrize(("function", "arguments", "message"), INVALID)
+def test_an_invalid_argument_raises_an_error_that_names_it(function, arguments, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        function(**arguments)
 
 
-def test_settings_may_be_numpy_numbers():
-    own = SparseRegression(0.25, 1.0, 80, 4, 7, 45.0)
-    numpys = SparseRegression(
-        np.float64(0.25), np.float32(1.0), np.int64(80), np.int32(4), np.uint8(7), np.float64(45.0)
-    )
-    np.testing.assert_array_equal(numpys.targets, own.targets)
-    np.testing.assert_array_equal(numpys.gradient([0.0, 0.0], 9), own.gradient([0.0, 0.0], 9))
-
-
-def test_an_activity_without_an_active_sample_is_refused():
-    with pytest.raises(
-        ValueError, match=r"activity=0\.001: leaves no active sample among num_samples=400.* 0\.0025"
-    ):
-        SparseRegression(activity=0.001)
-
-
-def test_samples_that_do_not_determine_both_weights_are_refused(monkeypatch):
-    # No seed is known to draw such samples: both features equal in both.
+def test_samples_that_do_not_determine_both_weights_raise_an_error(monkeypatch):
+    # Both features are equal in both samples. No seed is known to draw such samples.
     draws = {"dense": np.ones(2), "sign": np.ones(2), "rank": np.arange(2), "noise": np.zeros(2)}
     monkeypatch.setattr(SparseRegression, "draws", draws)
     with pytest.raises(ValueError, match="num_samples=2: these samples do not determine both weights"):
         SparseRegression(activity=1.0, num_samples=2)
 
 
-def test_problems_that_do_not_match_are_refused():
-    with pytest.raises(ValueError, match=r"problems: have .*\(300, 1\), \(400, 1\).*must be one pair for all"):
-        ProblemStack([SparseRegression(), SparseRegression(num_samples=300)])
-    with pytest.raises(ValueError, match="must be one pair for all"):
-        ProblemStack([SparseRegression(), SparseRegression(batch_size=2)])
-    with pytest.raises(ValueError, match="problems: "):
-        ProblemStack([])
-
-
-@pytest.mark.parametrize(
-    "hessian",
-    [
-        np.ones((2, 3)),
-        np.eye(3),
-        [1.0, 1.0],
-        [[1, 0.5], [0, 1]],
-        np.diag([1.0, 0.0]),
-        np.diag([1.0, -1.0]),
-        np.nan * np.eye(2),
-    ],
-)
-def test_a_quadratic_without_a_single_minimum_is_refused(hessian):
-    with pytest.raises(ValueError, match=r"(?s)hessian=.*: must be symmetric with curvatures above 0"):
-        Quadratic(hessian, [0.0, 0.0])
-
-
-@pytest.mark.parametrize("minimum", [[0.0], [0.0, np.nan], [np.inf, 0.0], 1.0])
-def test_a_quadratic_with_a_minimum_that_is_not_two_finite_numbers_is_refused(minimum):
-    with pytest.raises(ValueError, match=r"minimum=.*: must be two finite numbers"):
-        Quadratic(np.eye(2), minimum)
-
-
-@pytest.mark.parametrize("scale", [0, [1.0, 0.0], [np.nan, 1.0], [1.0, np.inf]])
-def test_rescaling_by_nothing_is_refused(scale):
-    with pytest.raises(ValueError, match=r"scale=.*: must be finite numbers other than 0"):
-        SparseRegression().rescaled(scale)
-
-
-def test_every_epoch_has_an_order_of_its_own_and_the_first_is_that_of_the_draws():
-    problem = SparseRegression(num_samples=60, seed=3)
-    orders = [tuple(np.concatenate([problem.batch(60 * epoch + step) for step in range(60)])) for epoch in range(8)]
-    assert orders[0] == tuple(range(60))
-    assert len(set(orders)) == 8
-
-
-def test_a_gradient_does_not_depend_on_which_steps_came_before():
-    steps = [0, 5000, 3, 2000, 5000]
-    walked = SparseRegression(seed=2)
-    for step, grad in zip(steps, [walked.gradient([0.5, -0.5], step) for step in steps], strict=True):
-        np.testing.assert_array_equal(grad, SparseRegression(seed=2).gradient([0.5, -0.5], step))
-
-
-@pytest.mark.parametrize(("bytes_kept", "made_in_two_runs", "kept"), [(160_000_000, 10, 10), (0, 20, 8)])
-def test_runs_share_what_was_computed_of_their_batches_unless_it_is_large(
-    monkeypatch, bytes_kept, made_in_two_runs, kept
-):
-    made, make = [], ProblemStack._block
-    monkeypatch.setattr("adaptive_optim.problems.BYTES_KEPT", bytes_kept)
-    monkeypatch.setattr(ProblemStack, "_block", lambda stack, steps: made.append(steps) or make(stack, steps))
-    stack = ProblemStack.grid(seed=range(2))
-    first, second = (minimize(SGD(0.01), stack.gradient, np.zeros((2, 2)), 2000).params for _ in range(2))
-    np.testing.assert_array_equal(first, second)
-    assert (len(made), len(stack._blocks)) == (made_in_two_runs, kept)
+def test_settings_may_be_numpy_scalars():
+    expected = SparseRegression(0.25, 1.0, 80, 4, 7, 45.0)
+    problem = SparseRegression(
+        np.float64(0.25), np.float32(1.0), np.int64(80), np.int32(4), np.uint8(7), np.float64(45.0)
+    )
+    np.testing.assert_array_equal(problem.targets, expected.targets)
+    np.testing.assert_array_equal(problem.gradient([0.0, 0.0], 9), expected.gradient([0.0, 0.0], 9))

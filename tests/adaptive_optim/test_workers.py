@@ -1,4 +1,4 @@
-"""The processes of a pool end with the program that made it, however that ends."""
+"""The worker processes of a pool exit together with the process that created it."""
 
 import os
 import signal
@@ -22,23 +22,23 @@ if __name__ == "__main__":
 """
 
 
-def is_alive(number):
+def is_alive(process_id):
     try:
-        os.kill(number, 0)
+        os.kill(process_id, 0)
     except ProcessLookupError:
         return False
     return True
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not have these signals")
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
-def test_no_worker_outlives_a_program_that_is_killed(name, tmp_path):
+def test_workers_exit_when_the_program_is_killed(name, tmp_path):
     script = tmp_path / "program.py"
     script.write_text(PROGRAM, encoding="utf-8")
     with subprocess.Popen(
         [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as program:
-        workers = {int(number) for number in program.stdout.readline().split()}
+        workers = {int(process_id) for process_id in program.stdout.readline().split()}
         assert workers
         assert all(map(is_alive, workers))
         program.send_signal(getattr(signal, name))
@@ -46,9 +46,9 @@ def test_no_worker_outlives_a_program_that_is_killed(name, tmp_path):
     deadline = time.monotonic() + 60
     while any(map(is_alive, workers)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not [number for number in workers if is_alive(number)]
+    assert not [process_id for process_id in workers if is_alive(process_id)]
 
 
-def test_a_pool_without_workers_is_an_error():
+def test_a_pool_needs_at_least_one_worker():
     with pytest.raises(ValueError, match="max_workers"):
         process_pool(0)

@@ -1,4 +1,4 @@
-"""What the comparison of what chapters say on two machines finds, and what it lets pass."""
+"""The comparison of chapter results: which differences fail, and which are only listed."""
 
 import importlib.util
 import json
@@ -21,21 +21,21 @@ def record(text="a 1.25, b 300\nsame", value="0.72", condition="usual", path="AV
 
 
 @pytest.fixture
-def told(tmp_path, capsys):
-    """Compare a record with the usual one; return the exit status and what is said."""
+def compare_with(tmp_path, capsys):
+    """Compare a record with the usual one; return the exit status and the output."""
 
-    def told(other):
+    def compare_with(other):
         for name, each in (("1", record()), ("2", other)):
             (tmp_path / f"{name}.json").write_text(json.dumps(each), encoding="utf-8")
         return compare.main(str(tmp_path)), capsys.readouterr().out
 
-    return told
+    return compare_with
 
 
-def test_equal_records_pass(told):
-    status, said = told(record())
+def test_equal_records_pass(compare_with):
+    status, output = compare_with(record())
     assert status == 0
-    assert "equal" in said
+    assert "equal" in output
 
 
 @pytest.mark.parametrize(
@@ -45,39 +45,39 @@ def test_equal_records_pass(told):
         (record(value="0.73"), ["adam, value gain:.2f", "0.72", "0.73"]),
     ],
 )
-def test_a_difference_is_told_with_chapter_cell_and_both_values_and_fails(told, other, parts):
-    status, said = told(other)
+def test_a_difference_fails_and_shows_chapter_cell_and_both_values(compare_with, other, parts):
+    status, output = compare_with(other)
     assert status == 1
-    assert "DIFFERS" in said
+    assert "DIFFERS" in output
     for part in parts:
-        assert part in said
+        assert part in output
 
 
 @pytest.mark.parametrize("other", [{"path": "SSE42"}, {"architecture": "aarch64"}])
-def test_with_other_code_paths_a_unit_of_the_last_digit_is_listed_and_passes(told, other):
-    status, said = told(record(text="a 1.26, b 301\nsame", value="0.73", **other))
+def test_with_other_code_paths_a_unit_of_the_last_digit_is_listed_and_passes(compare_with, other):
+    status, output = compare_with(record(text="a 1.26, b 301\nsame", value="0.73", **other))
     assert status == 0
-    assert said.count("last digit:") == 2
+    assert output.count("last digit:") == 2
 
 
 @pytest.mark.parametrize("text", ["a 1.27, b 300", "a 1.25, c 300", "a -1.25, b 300", "a 1.25, b nan"])
-def test_with_other_code_paths_anything_more_fails(told, text):
-    status, _ = told(record(text=f"{text}\nsame", path="SSE42"))
+def test_with_other_code_paths_anything_more_fails(compare_with, text):
+    status, _ = compare_with(record(text=f"{text}\nsame", path="SSE42"))
     assert status == 1
 
 
-def test_a_missing_line_fails(told):
-    status, _ = told(record(text="a 1.25, b 300", path="SSE42"))
+def test_a_missing_line_fails(compare_with):
+    status, _ = compare_with(record(text="a 1.25, b 300", path="SSE42"))
     assert status == 1
 
 
-def test_a_chapter_that_is_missing_fails(told):
+def test_a_chapter_that_is_missing_fails(compare_with):
     other = record()
     other["chapters"] = {}
-    status, said = told(other)
+    status, output = compare_with(other)
     assert status == 1
-    assert "missing" in said
+    assert "missing" in output
 
 
-def test_without_a_record_to_compare_with_the_comparison_fails(tmp_path):
+def test_a_comparison_without_a_reference_fails(tmp_path):
     assert compare.main(str(tmp_path)) == 1

@@ -1,34 +1,34 @@
-// Reads states as JSON from standard input; writes for each what the demo computes from it.
-// usage: node run_states.mjs data.json < states.json
+// Reads a JSON list of fragments from standard input. Writes one line of JSON for each: its state and what the demo computes.
+// Usage: node run_states.mjs data.json < fragments.json
 import { readFileSync } from "node:fs";
-import { START, seenStep } from "../../book/live_demo/knobs.js";
-import { fromFragment, toFragment } from "../../book/live_demo/link.js";
-import { readDraws } from "../../book/live_demo/problem.js";
-import { asPython } from "../../book/live_demo/python.js";
-import { Runs } from "../../book/live_demo/runs.js";
-import { general } from "../../book/live_demo/words.js";
+import { parseFragment, toFragment } from "../../book/live_demo/link.js";
+import { decodeDraws } from "../../book/live_demo/problem.js";
+import { toPython } from "../../book/live_demo/python.js";
+import { displayedStep } from "../../book/live_demo/settings.js";
+import { Simulation } from "../../book/live_demo/simulation.js";
+import { formatLikePython } from "../../book/live_demo/text.js";
 
 const { seeds } = JSON.parse(readFileSync(process.argv[2], "utf8"));
-const runs = new Runs(seeds.map(readDraws));
-const bytes = (values) => Buffer.from(values.buffer).toString("base64");
+const simulation = new Simulation(seeds.map(decodeDraws));
+const encode = (values) => Buffer.from(values.buffer).toString("base64");
 
-for (const changes of JSON.parse(readFileSync(0, "utf8"))) {
-  const wanted = { ...START, ...changes };
-  const { state, ignored } = fromFragment(toFragment(wanted));
-  const { problem, runs: made } = runs.make(state);
-  const answer = {
+for (const fragment of JSON.parse(readFileSync(0, "utf8"))) {
+  const { state, invalid } = parseFragment(fragment);
+  const { problem, runs } = simulation.run(state);
+  const result = {
     state,
-    ignored,
+    invalid,
+    fragment: toFragment(state),
     minimum: problem.minimum,
-    python: asPython(state),
-    runs: made.map(({ name, params, rates, losses, divergedAt }) => ({
+    python: toPython(state),
+    runs: runs.map(({ name, params, rates, losses, divergedAt }) => ({
       name,
       divergedAt,
-      params: params.map(bytes),
-      rates: rates.map(bytes),
-      losses: bytes(losses),
-      printed: params.map((values) => general(values[seenStep(state)])),
+      params: params.map(encode),
+      rates: rates.map(encode),
+      losses: encode(losses),
+      printed: params.map((values) => formatLikePython(values[displayedStep(state)])),
     })),
   };
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
+  process.stdout.write(`${JSON.stringify(result)}\n`);
 }

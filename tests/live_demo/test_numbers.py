@@ -1,13 +1,15 @@
-"""The live demo computes in the browser what adaptive_optim computes in Python."""
+"""The live demo computes the same numbers in JavaScript as adaptive_optim does in Python."""
 
 import base64
 import contextlib
 import io
 import json
+import random
 import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 import pytest
@@ -19,150 +21,170 @@ DATA = ROOT / "_build" / "live_demo" / "data.json"
 NODE = Path(sys.executable).with_name("node")
 
 NUM_STATES = 300
+NUM_SCRIPTS = 60
+OPTIMIZERS = ("SGD", "Momentum", "Adagrad", "RMSProp", "Adam")
 DECAYS = (0, 0.5, 0.9, 0.99, 0.999, 0.9999)
 RATES = (1e-4, 0.00315, 0.05, 0.4, 1, 10)
 
 
 def random_state(rng):
-    """A state of every knob, more or less mad."""
-    names = np.array(["SGD", "Momentum", "Adagrad", "RMSProp", "Adam"])
-    shown = names[rng.random(5) < 0.8]
-    num_steps = int(rng.choice([50, 130, 130, 400, 400, 2000]))
-    state = {name: float(rng.choice(RATES)) for name in names}
-    return state | {
-        "activity": int(rng.integers(1, 101)),
-        "step": int(rng.integers(0, num_steps + 1)),
+    num_steps = rng.choice([50, 130, 130, 400, 400, 2000])
+    return {name: rng.choice(RATES) for name in (*OPTIMIZERS, "learning_rate")} | {
+        "activity": rng.randint(1, 100),
+        "step": rng.randint(0, num_steps),
         "num_steps": num_steps,
-        "shown": shown.tolist() or ["Adam"],
-        "one_rate": bool(rng.random() < 0.2),
-        "learning_rate": float(rng.choice(RATES)),
-        "beta": float(rng.choice(DECAYS)),
-        "rho": float(rng.choice(DECAYS)),
-        "beta1": float(rng.choice(DECAYS)),
-        "beta2": float(rng.choice(DECAYS)),
-        "bias_correction": bool(rng.random() < 0.7),
-        "eps": float(rng.choice([1e-10, 1e-8, 1e-3, 1])),
-        "batch_size": int(rng.choice([1, 4, 16, 400])),
-        "noise": float(rng.choice([0, 0.3, 0.85, 1])),
-        "seed": int(rng.integers(0, 4)),
-        "theta1": round(float(rng.uniform(-1.5, 2.4)), 2),
-        "theta2": round(float(rng.uniform(-1.5, 2.4)), 2),
+        "shown": [name for name in OPTIMIZERS if rng.random() < 0.8],
+        "one_rate": rng.random() < 0.2,
+        **{name: rng.choice(DECAYS) for name in ("beta", "rho", "beta1", "beta2")},
+        "bias_correction": rng.random() < 0.7,
+        "eps": rng.choice([1e-10, 1e-8, 1e-3, 1]),
+        "batch_size": rng.choice([1, 4, 16, 400]),
+        "noise": rng.choice([0, 0.3, 0.85, 1]),
+        "seed": rng.randint(0, 3),
+        "theta1": round(rng.uniform(-1.5, 2.4), 2),
+        "theta2": round(rng.uniform(-1.5, 2.4), 2),
     }
 
 
-def answers_of_node(states):
+def to_fragment(state):
+    def serialize(value):
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return " ".join(value) if isinstance(value, list) else str(value)
+
+    return urlencode({name: serialize(value) for name, value in state.items()})
+
+
+def run_in_javascript(fragments):
     if not DATA.is_file():
         pytest.fail(f"{DATA} is missing: run make book first", pytrace=False)
-    script = Path(__file__).with_name("run_states.mjs")
+    command = [NODE, Path(__file__).with_name("run_states.mjs"), DATA]
     done = subprocess.run(
-        [NODE, script, DATA],
-        input=json.dumps(states),
-        capture_output=True,
-        text=True,
-        check=False,
-        encoding="utf-8",
+        command, input=json.dumps(fragments), capture_output=True, text=True, check=False, encoding="utf-8"
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def numbers(text):
+def decode(text):
     return np.frombuffer(base64.b64decode(text), "<f8")
 
 
-def in_python(state):
-    """The problem and the runs of a state."""
+def run_in_python(state):
     problem = SparseRegression(
         activity=state["activity"] / 100, noise=state["noise"], batch_size=state["batch_size"], seed=state["seed"]
     )
-    rate = {name: state["learning_rate"] if state["one_rate"] else state[name] for name in state["shown"]}
+    rate = {name: state["learning_rate"] if state["one_rate"] else state[name] for name in OPTIMIZERS}
     eps = state["eps"]
-    make = {
-        "SGD": lambda rate: SGD(rate),
-        "Momentum": lambda rate: Momentum(rate, state["beta"]),
-        "Adagrad": lambda rate: Adagrad(rate, eps=eps),
-        "RMSProp": lambda rate: RMSProp(rate, state["rho"], eps),
-        "Adam": lambda rate: Adam(rate, state["beta1"], state["beta2"], eps, state["bias_correction"]),
+    optimizers = {
+        "SGD": SGD(rate["SGD"]),
+        "Momentum": Momentum(rate["Momentum"], state["beta"]),
+        "Adagrad": Adagrad(rate["Adagrad"], eps=eps),
+        "RMSProp": RMSProp(rate["RMSProp"], state["rho"], eps),
+        "Adam": Adam(rate["Adam"], state["beta1"], state["beta2"], eps, state["bias_correction"]),
     }
     start = [state["theta1"], state["theta2"]]
     return problem, {
-        name: minimize(make[name](rate[name]), problem.gradient, start, state["num_steps"])
-        for name in state["shown"]
+        name: minimize(optimizers[name], problem.gradient, start, state["num_steps"]) for name in state["shown"]
     }
 
 
 @pytest.fixture(scope="module")
-def answers():
-    """States, what the demo makes of each, and what the package makes of it."""
-    rng = np.random.default_rng(0)
+def results():
+    """Random states, each with what JavaScript and Python compute from it."""
+    rng = random.Random(0)
     states = [random_state(rng) for _ in range(NUM_STATES)]
-    return [
-        (state, answer, *in_python(state)) for state, answer in zip(states, answers_of_node(states), strict=True)
-    ]
+    states[0]["shown"] = []
+    computed = run_in_javascript([to_fragment(state) for state in states])
+    return [(state, result, *run_in_python(state)) for state, result in zip(states, computed, strict=True)]
 
 
-def test_a_link_gives_back_every_state(answers):
-    for state, answer, *_ in answers:
-        assert answer["ignored"] == []
-        assert {name: answer["state"][name] for name in state} == state
+def test_a_link_restores_its_state(results):
+    for state, result, *_ in results:
+        assert result["invalid"] == []
+        assert {name: result["state"][name] for name in state} == state
 
 
-def test_trajectories_and_rates_are_those_of_the_package(answers):
-    diverged = 0
-    for state, answer, problem, runs in answers:
-        np.testing.assert_allclose(answer["minimum"], problem.minimum, rtol=1e-12)
-        assert [run["name"] for run in answer["runs"]] == list(runs)
-        for run in answer["runs"]:
-            expected = runs[run["name"]]
+def test_trajectories_and_rates_equal_those_of_the_package(results):
+    num_diverged = 0
+    for state, result, problem, expected_runs in results:
+        np.testing.assert_allclose(result["minimum"], problem.minimum, rtol=1e-12)
+        assert [run["name"] for run in result["runs"]] == list(expected_runs)
+        for run in result["runs"]:
+            expected = expected_runs[run["name"]]
             assert run["divergedAt"] == expected.diverged_at, (state, run["name"])
-            diverged += bool(expected.diverged)
-            for i in (0, 1):
-                for key, values in (("params", expected.params), ("rates", expected.rates)):
-                    message = f"{key} of {run['name']} in {state}"
-                    np.testing.assert_array_equal(numbers(run[key][i]), values[:, i], err_msg=message)
-    assert diverged >= 30
+            num_diverged += bool(expected.diverged)
+            for key, values in (("params", expected.params), ("rates", expected.rates)):
+                actual = np.stack([decode(text) for text in run[key]], axis=1)
+                np.testing.assert_array_equal(actual, values, err_msg=f"{key} of {run['name']} in {state}")
+    assert num_diverged >= 30
 
 
-def test_losses_are_those_of_the_package(answers):
-    for _, answer, problem, runs in answers:
-        for run in answer["runs"]:
-            loss, expected = numbers(run["losses"]), problem.excess_loss(runs[run["name"]].params)
-            there = np.isfinite(expected)
-            np.testing.assert_array_equal(loss[~there], expected[~there])
-            loss, expected = loss[there], expected[there]
-            # The minimum is found by other arithmetic. A weight's distance from it is off by some 1e-15.
-            room = 1e-10 * expected + 1e-14 * np.sqrt(expected) + 1e-28
-            assert (np.abs(loss - expected) <= room).all()
+def test_losses_equal_those_of_the_package(results):
+    for _, result, problem, expected_runs in results:
+        for run in result["runs"]:
+            loss, expected = decode(run["losses"]), problem.excess_loss(expected_runs[run["name"]].params)
+            finite = np.isfinite(expected)
+            np.testing.assert_array_equal(loss[~finite], expected[~finite])
+            loss, expected = loss[finite], expected[finite]
+            # The minimum is computed differently, so distances from it differ by about 1e-15.
+            tolerance = 1e-10 * expected + 1e-14 * np.sqrt(expected) + 1e-28
+            assert (np.abs(loss - expected) <= tolerance).all()
 
 
-def test_every_optimizer_and_every_kind_of_batch_was_there(answers):
-    names = {run["name"] for _, answer, *_ in answers for run in answer["runs"]}
-    assert len(names) == 5
-    for knob, count in (("batch_size", 4), ("seed", 4), ("bias_correction", 2), ("rho", len(DECAYS))):
-        assert len({state[knob] for state, *_ in answers}) == count, knob
-
-
-def test_the_python_of_a_state_prints_its_parameters_to_the_last_digit(answers):
-    for _, answer, *_ in answers[:60]:
+def test_the_python_script_is_ascii_and_prints_the_displayed_parameters(results):
+    for state, result, *_ in results[:NUM_SCRIPTS]:
+        script = result["python"]
+        assert not re.search(r"[^\x20-\x7e\n]| $", script, re.MULTILINE)
+        assert re.findall(r"^    (\w+)\(learning_rate=", script, re.MULTILINE) == state["shown"]
         output = io.StringIO()
         with contextlib.redirect_stdout(output):
-            exec(answer["python"], {})
+            exec(script, {})
         printed = [line.split() for line in output.getvalue().splitlines()]
-        assert printed == [[run["name"], *run["printed"]] for run in answer["runs"]], answer["python"]
+        assert printed == [[run["name"], *run["printed"]] for run in result["runs"]], script
 
 
-def test_the_python_of_a_state_is_formatted_and_says_every_setting(answers):
-    for state, answer, *_ in answers[:60]:
-        python = answer["python"]
-        assert not re.search(r"[^\x20-\x7e\n]| $", python, re.MULTILINE)
-        for name in state["shown"]:
-            assert python.count(f"    {name}(learning_rate=") == 1
-
-
-def test_a_preset_is_a_state_that_a_link_can_carry():
+def test_a_link_can_carry_every_preset():
     presets = json.loads((ROOT / "book" / "live_demo" / "presets.json").read_text(encoding="utf-8"))
     states = [preset["state"] for preset in presets.values()]
-    for state, answer in zip(states, answers_of_node(states), strict=True):
-        assert answer["ignored"] == []
-        assert answer["state"].items() >= state.items()
+    for state, result in zip(states, run_in_javascript([to_fragment(state) for state in states]), strict=True):
+        assert result["invalid"] == []
+        assert result["state"].items() >= state.items()
+
+
+MALFORMED_KEYS = ("__proto__", "constructor", "hasOwnProperty", "", " ", "θ1", "ACTIVITY", "activity[]", "a" * 1000)
+MALFORMED_VALUES = (
+    *("NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e-999", "0x10", "0b1", "1_000", "+5", "--5", "1e", ".5"),
+    *("-1", "-0", "1.0000000000000001", "9" * 400, "1e308", "true", "null", "undefined", "[]", "{}", "yes no"),
+    *("%", "%E0%A4%A", "%00", "%u0041", "%C0%AF", "%F0%9F%92%A9", "%252525", "\0", "\u202e", "ÿ", "𝒳", "١٢", "５"),
+    *("<script>alert(1)</script>", '"><svg onload=alert(1)>', "javascript:alert(1)", "../../etc", "\n", "\t", "#"),
+    *("__proto__", "constructor", "toString", "valueOf", "Adam Adam", "Adam SGD", " Adam  ", "Lion", "x" * 2_000),
+)
+
+
+def test_each_invalid_part_of_a_link_is_reported():
+    names = ["colour=red", "activity=0", "activity=1e999", "activity=0x10", "noise=NaN", "step=12.5", "step=-1"]
+    names += ["shown=Adam Lion", "one_rate=maybe", "bias_correction=constructor", "history=__proto__"]
+    names += ["preset=toString", "constructor=1", "batch_size=5", "<b>bold</b>=<i>"]
+    (result,) = run_in_javascript([f"theta1=0.5&{'&'.join(names)}&seed=3"])
+    assert result["invalid"] == names
+    assert result["fragment"] == "seed=3&theta1=0.5"
+
+
+def test_malformed_links_give_valid_states():
+    rng = random.Random(0)
+    fragments = []
+    for _ in range(NUM_STATES):
+        valid = dict(parse_qsl(to_fragment(random_state(rng)))) | {"preset": "rare"}
+        parts = []
+        for _ in range(rng.choice([1, 2, 3, 8])):
+            key = rng.choice([*valid, *MALFORMED_KEYS])
+            values = [valid.get(key, "Adam")] * 2 + [rng.choice(MALFORMED_VALUES), 10 ** rng.uniform(-12, 4)]
+            parts.append(f"{key}={rng.choice(values)}")
+        fragments.append("&".join(parts))
+    results = run_in_javascript(fragments)
+    assert 0.5 < np.mean([bool(result["fragment"]) for result in results]) < 0.9
+    assert 0.5 < np.mean([bool(result["invalid"]) for result in results]) < 0.9
+    restored = run_in_javascript([result["fragment"] for result in results])
+    assert [result["state"] for result in restored] == [result["state"] for result in results]
+    assert not any(result["invalid"] for result in restored)

@@ -1,4 +1,4 @@
-"""Small Sphinx projects, and the browser of the tests of the site."""
+"""Fixtures that build small Sphinx projects and start a browser."""
 
 import importlib.util
 import json
@@ -12,6 +12,8 @@ import pytest
 
 CONF = """
 project = "small"
+copyright = "2026"
+version = "1"
 extensions = ["myst_nb", "myst_nb_plotly"]
 exclude_patterns = ["_build"]
 nb_execution_raise_on_error = True
@@ -23,7 +25,7 @@ html_sidebars = {"**": []}
 
 @pytest.fixture(scope="session")
 def notebook():
-    """How to write a notebook that has run: of text, figures, and pairs of a figure and its cell's metadata."""
+    """Return a function that makes a notebook from texts, figures, and pairs of a figure and cell metadata."""
 
     def notebook(*parts):
         cells = []
@@ -43,21 +45,24 @@ def notebook():
     return notebook
 
 
-class Built(NamedTuple):
-    """A build that has ended."""
+class Build(NamedTuple):
+    """The result of a build."""
 
     status: int
-    said: str
-    warned: str
+    log: str
+    warnings: str
     output: Path
+
+    def html(self, page="index"):
+        return (self.output / f"{page}.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
 def sphinx():
-    """How to run ``sphinx-build``."""
-    program = Path(__file__).with_name("sphinx_builds.py")
+    """Return a function that runs ``sphinx-build``."""
+    command = [sys.executable, Path(__file__).with_name("sphinx_server.py")]
     with subprocess.Popen(
-        [sys.executable, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
     ) as process:
 
         def sphinx(*arguments):
@@ -72,23 +77,36 @@ def sphinx():
 
 @pytest.fixture(scope="session")
 def build(sphinx):
-    """How to build a project from text, by page, and from notebooks. Any warning is an error."""
+    """Return a function that builds a project from pages of text and notebooks.
 
-    def build(folder, pages, conf="", *, builder="html", name=None, options=()):
+    Warnings are errors, and the build must succeed unless ``fails`` is true.
+    """
+
+    def build(folder, pages, conf="", *, builder="html", name=None, options=(), fails=False):
         folder.mkdir(exist_ok=True)
         (folder / "conf.py").write_text(CONF + conf, encoding="utf-8")
         for page, content in pages.items():
             is_text = isinstance(content, str)
             path = folder / f"{page}.{'md' if is_text else 'ipynb'}"
             text = content if is_text else json.dumps(content)
-            # What has not changed is not to look new.
+            # Sphinx compares the times of files, so unchanged pages are not written again.
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(text, encoding="utf-8")
         output = folder / "_build" / (name or builder)
         settings = ("-W", "-n", "--keep-going", "--no-color", "-b", builder, "-d", folder / "_build" / ".doctrees")
-        return Built(*sphinx(*settings, *options, folder, output), output)
+        result = Build(*sphinx(*settings, *options, folder, output), output)
+        assert fails == (result.status != 0) == (result.warnings != ""), result.warnings
+        return result
 
     return build
+
+
+@pytest.fixture
+def no_chromium(monkeypatch, tmp_path):
+    """Hide any Chromium from the build."""
+    monkeypatch.setenv("BROWSER_PATH", str(tmp_path / "no-browser"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What the lock files pin installs without a compiler on every machine that the book names."""
+"""The pinned packages install without a compiler on every supported Python and platform."""
 
 import os
 import re
@@ -25,8 +25,8 @@ def run_uv(*arguments):
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
-def ask_uv(*arguments):
-    """Run uv on what it has stored, which stays true of pinned versions; where that is not enough, on the index."""
+def run_uv_cached(*arguments):
+    """Run uv with its cache, which is enough for pinned versions, or else with the package index."""
     done = run_uv(*arguments, "--offline")
     if done.returncode:
         done = run_uv(*arguments)
@@ -35,8 +35,8 @@ def ask_uv(*arguments):
     return done
 
 
-def installing(lock, platform, python):
-    """Return how to ask uv which wheels of a lock it would install."""
+def dry_run(lock, platform, python):
+    """Return the arguments of uv that resolve the wheels of a lock file for another machine."""
     target = [f"--python-platform={platform}", f"--python-version={python}", "--target=_build/no-such-folder"]
     return [
         "pip",
@@ -50,7 +50,7 @@ def installing(lock, platform, python):
 
 
 def pins(lock):
-    """Return the pinned versions of each package: more than one where the platforms differ."""
+    """Return the pinned versions of each package; platforms may have different ones."""
     found = re.findall(r"^([\w.-]+(?:\[.*\])?)==(\S+)", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)
     return {name: {version for other, version in found if other == name} for name, _ in found}
 
@@ -59,7 +59,7 @@ def pins(lock):
 def test_every_pinned_package_has_a_wheel(platform):
     for lock in LOCKS:
         for python in PYTHONS:
-            done = ask_uv(*installing(lock, platform, python))
+            done = run_uv_cached(*dry_run(lock, platform, python))
             assert done.returncode == 0, f"{lock}, Python {python}: {done.stderr}"
 
 
@@ -70,18 +70,18 @@ def test_a_package_without_a_wheel_is_found(tmp_path):
         archive.add(tmp_path / "PKG-INFO", "uncompiled-1.0/PKG-INFO")
     lock = tmp_path / "requirements.txt"
     lock.write_text(f"uncompiled==1.0 --hash=sha256:{sha256(source.read_bytes()).hexdigest()}\n", encoding="utf-8")
-    done = run_uv(*installing(lock, PLATFORMS[0], PYTHONS[0]), "--no-index", f"--find-links={tmp_path}")
+    done = run_uv(*dry_run(lock, PLATFORMS[0], PYTHONS[0]), "--no-index", f"--find-links={tmp_path}")
     assert "uncompiled==1.0 has no usable wheels" in done.stderr
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_a_lock_has_what_the_project_asks_for(lock, tmp_path):
-    said = subprocess.run(["make", "-n", "lock"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    [command] = [line for line in said.splitlines() if f"--output-file {lock}" in line]
+def test_a_lock_agrees_with_pyproject(lock, tmp_path):
+    recipe = subprocess.run(["make", "-n", "lock"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    [command] = [line for line in recipe.splitlines() if f"--output-file {lock}" in line]
     _, *arguments = shlex.split(command)
     copy = tmp_path / "requirements.txt"
     shutil.copy(ROOT / lock, copy)
-    done = ask_uv(
+    done = run_uv_cached(
         *(str(copy) if argument == lock else argument for argument in arguments if argument != "--upgrade")
     )
     assert done.returncode == 0, done.stderr
@@ -89,16 +89,16 @@ def test_a_lock_has_what_the_project_asks_for(lock, tmp_path):
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_a_lock_names_no_package_index(lock):
+def test_a_lock_contains_no_package_index(lock):
     assert "://" not in (ROOT / lock).read_text(encoding="utf-8")
 
 
-def test_the_lock_of_npm_names_no_package_index():
+def test_the_npm_lock_contains_no_registry():
     assert '"resolved"' not in (ROOT / "package-lock.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("lock", LOCKS[:2])
-def test_what_builds_is_what_is_tested(lock):
+def test_the_locks_have_the_same_versions(lock):
     tested = pins("tests/requirements.txt")
     assert {name: found for name, found in pins(lock).items() if found != tested.get(name, found)} == {}
     if lock == "book/requirements.txt":

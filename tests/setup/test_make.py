@@ -1,4 +1,4 @@
-"""What make says and does where something is missing, with stand-ins for Python, pip and npm."""
+"""The messages and actions of make when something is missing, with fake versions of Python, pip and npm."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ MAKEFILE = Path(__file__).parents[2] / "Makefile"
 SOURCES = ["_toc.yml", "pyproject.toml", "package-lock.json", "book/requirements.txt", "tests/requirements.txt"]
 TOOLS = ["sh", "awk", "cat", "cp", "date", "df", "echo", "mkdir", "rm", "touch"]
 
-# Runs code as another version of Python does, and makes environments out of copies of itself.
+# A fake Python: it reports another version, and creates environments that contain copies of itself.
 PYTHON = """#!/bin/sh
 if [ "$1" = -c ]; then
     exec {real} -ISc "import sys; sys.version_info = {version}; sys.base_prefix = '{prefix}'
@@ -45,7 +45,7 @@ def write_program(path, text):
 
 
 class Checkout:
-    """A folder with the Makefile, and a PATH on which there is only what a test puts there."""
+    """A folder with the Makefile, and a PATH that has only what a test puts there."""
 
     def __init__(self, folder, tools):
         self.root = folder / "a book"
@@ -63,7 +63,7 @@ class Checkout:
         write_program(self.programs / name, PYTHON.format(**names, program=self.programs / "program"))
 
     def make(self, *arguments, **environment):
-        """Run make, and return its exit status, the programs that it called, and what it said."""
+        """Run make. Return its exit status, the programs that it called, and its output."""
         (self.root / "calls").unlink(missing_ok=True)
         done = subprocess.run(
             [shutil.which("make"), "--no-print-directory", *arguments],
@@ -86,7 +86,7 @@ VENV, INSTALL, EDITABLE = (
 BUILD = "jupyter-book build . -W -n --keep-going"
 
 
-def setting_up(python):
+def setup_calls(python):
     return [*(f"{python} {call}" for call in (VENV, INSTALL, EDITABLE)), "npm ci --omit=dev"]
 
 
@@ -105,8 +105,8 @@ def checkout(tmp_path, tools):
     return checkout
 
 
-def test_a_build_sets_everything_up_and_the_next_one_only_builds(checkout):
-    assert checkout.make("book")[:2] == (0, [*setting_up("python3.11"), BUILD])
+def test_the_first_build_installs_everything_and_the_next_one_only_builds(checkout):
+    assert checkout.make("book")[:2] == (0, [*setup_calls("python3.11"), BUILD])
     assert checkout.make("book")[:2] == (0, [BUILD])
 
 
@@ -117,7 +117,7 @@ def test_a_quick_check_needs_neither_npm_nor_a_build(checkout):
 
 
 @pytest.mark.parametrize(
-    ("version", "missing", "said"),
+    ("version", "missing", "output"),
     [
         ((2, 7), [], "is Python 2.7, which is too old"),
         ((3, 9), [], "is Python 3.9, which is too old"),
@@ -132,54 +132,54 @@ def test_a_quick_check_needs_neither_npm_nor_a_build(checkout):
         ),
     ],
 )
-def test_a_python_that_does_not_do_is_told_in_one_line_and_another_does(checkout, version, missing, said):
+def test_an_unsuitable_python_is_reported_in_one_line_and_another_one_works(checkout, version, missing, output):
     checkout.add_python("python3", version, missing)
     status, calls, (line, stop) = checkout.make("book")
-    assert line == f"python3 {said}. Use a Python from 3.11 to 3.14: make PYTHON=/path/to/python3.12 book"
+    assert line == f"python3 {output}. Use a Python from 3.11 to 3.14: make PYTHON=/path/to/python3.12 book"
     assert "*** [" in stop
     assert (status, calls) == (2, [])
     checkout.add_python("python3.14", (3, 14))
-    assert checkout.make("PYTHON=python3.14", "book")[:2] == (0, [*setting_up("python3.14"), BUILD])
+    assert checkout.make("PYTHON=python3.14", "book")[:2] == (0, [*setup_calls("python3.14"), BUILD])
 
 
 @pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13), (3, 14)])
-def test_each_python_that_the_book_names_does(checkout, version):
+def test_each_supported_python_works(checkout, version):
     checkout.add_python("python3", version)
     assert checkout.make("book")[0] == 0
 
 
 @pytest.mark.parametrize("arguments", [["book"], ["PYTHON=python3.21", "book"]])
-def test_a_python_that_is_not_there_is_told_in_one_line(checkout, arguments):
+def test_a_missing_python_is_reported_in_one_line(checkout, arguments):
     (checkout.programs / "python3").unlink()
     status, calls, (line, _) = checkout.make(*arguments)
     name = "python3.21" if len(arguments) == 2 else "python3"
-    said = f"{name} is not installed or does not start. Use a Python from 3.11 to 3.14"
-    assert line == f"{said}: make PYTHON=/path/to/python3.12 book"
+    output = f"{name} is not installed or does not start. Use a Python from 3.11 to 3.14"
+    assert line == f"{output}: make PYTHON=/path/to/python3.12 book"
     assert (status, calls) == (2, [])
     checkout.add_python(name, (3, 13))
     assert checkout.make("book", f"PYTHON={name}")[0] == 0
 
 
 @pytest.mark.parametrize("named", ["argument", "environment"])
-def test_a_python_that_is_asked_for_by_name_is_the_one_that_is_used(checkout, named):
+def test_a_named_python_is_used(checkout, named):
     checkout.make("book")
     checkout.add_python("python3.12", (3, 12))
     given = {"PYTHON": "python3.12"}
     arguments, environment = (["PYTHON=python3.12"], {}) if named == "argument" else ([], given)
-    status, calls, said = checkout.make("book", *arguments, **environment)
-    assert (status, calls) == (0, [*setting_up("python3.12"), BUILD])
-    assert said[0] == f"Creating .venv again: it was created for {checkout.root}, Python 3.11 of /usr."
+    status, calls, output = checkout.make("book", *arguments, **environment)
+    assert (status, calls) == (0, [*setup_calls("python3.12"), BUILD])
+    assert output[0] == f"Creating .venv again: it was created for {checkout.root}, Python 3.11 of /usr."
     assert checkout.make("book", *arguments, **environment)[:2] == (0, [BUILD])
     assert checkout.make("book")[:2] == (0, [BUILD])
 
 
-def test_another_python_of_the_same_version_is_another(checkout):
+def test_another_installation_of_the_same_version_is_another_python(checkout):
     checkout.make("book")
     checkout.add_python("python3.11", (3, 11), prefix="/opt/python")
-    assert checkout.make("book", "PYTHON=python3.11")[1] == [*setting_up("python3.11"), BUILD]
+    assert checkout.make("book", "PYTHON=python3.11")[1] == [*setup_calls("python3.11"), BUILD]
 
 
-def test_a_python_that_does_not_do_leaves_the_environment_as_it_is(checkout):
+def test_an_unsuitable_python_leaves_the_environment_unchanged(checkout):
     checkout.make("book")
     checkout.add_python("python3.10", (3, 10))
     for python in ("python3.10", "python3.21"):
@@ -187,15 +187,15 @@ def test_a_python_that_does_not_do_leaves_the_environment_as_it_is(checkout):
     assert checkout.make("book")[:2] == (0, [BUILD])
 
 
-def test_what_is_left_of_an_environment_does_not_make_the_next_one(checkout):
+def test_an_incomplete_environment_is_not_used_to_create_the_next_one(checkout):
     (checkout.root / "broken").write_text(f"{NO_NETWORK}\n")
     checkout.make("book")
     (checkout.root / "broken").unlink()
     checkout.add_python("python3", (3, 13))
-    assert checkout.make("book")[1] == [*setting_up("python3.13"), BUILD]
+    assert checkout.make("book")[1] == [*setup_calls("python3.13"), BUILD]
 
 
-def test_what_another_python_has_built_is_built_again(checkout):
+def test_the_build_of_another_python_is_repeated(checkout):
     checkout.make("book")
     stale = checkout.root / "_build" / "html" / "stale.html"
     stale.parent.mkdir()
@@ -209,11 +209,11 @@ def test_what_another_python_has_built_is_built_again(checkout):
     assert not (checkout.root / "_build" / ".doctrees").exists()
 
 
-def leave_half_made(checkout):
+def interrupt_installation(checkout):
     (checkout.root / ".venv" / "book.installed").unlink()
 
 
-def lose_the_python(checkout):
+def delete_the_python(checkout):
     (checkout.root / ".venv" / "bin" / "python").unlink()
     (checkout.root / ".venv" / "bin" / "python").symlink_to("/no/such/python")
 
@@ -222,33 +222,33 @@ def move(checkout):
     checkout.root = checkout.root.rename(checkout.root.with_name("moved"))
 
 
-@pytest.mark.parametrize("spoil", [leave_half_made, lose_the_python, move])
-def test_an_environment_that_is_of_no_use_is_made_anew(checkout, spoil):
+@pytest.mark.parametrize("damage", [interrupt_installation, delete_the_python, move])
+def test_an_unusable_environment_is_created_again(checkout, damage):
     checkout.make("book")
-    spoil(checkout)
-    assert checkout.make("book")[:2] == (0, [*setting_up("python3.11"), BUILD])
+    damage(checkout)
+    assert checkout.make("book")[:2] == (0, [*setup_calls("python3.11"), BUILD])
     assert checkout.make("book")[:2] == (0, [BUILD])
 
 
 NO_NETWORK = "ERROR: No matching distribution found for alabaster==0.7.16"
 NO_SPACE = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"
-GO_ON = (
+INSTALLATION_FAILED = (
     "The installation failed: see above. If there is no network or less than 2 GB of free disk, fix that and run "
     "make again: it continues from here."
 )
 
 
 @pytest.mark.parametrize("reason", [NO_NETWORK, NO_SPACE])
-def test_an_installation_that_stops_says_what_to_do_and_the_next_make_goes_on(checkout, reason):
+def test_a_failed_installation_explains_what_to_do_and_the_next_make_continues(checkout, reason):
     (checkout.root / "broken").write_text(f"{reason}\n")
-    status, calls, said = checkout.make("book")
-    assert (status, calls) == (2, setting_up("python3.11")[:2])
-    assert said[:2] == [reason, GO_ON]
+    status, calls, output = checkout.make("book")
+    assert (status, calls) == (2, setup_calls("python3.11")[:2])
+    assert output[:2] == [reason, INSTALLATION_FAILED]
     (checkout.root / "broken").unlink()
-    assert checkout.make("book")[:2] == (0, [*setting_up("python3.11"), BUILD])
+    assert checkout.make("book")[:2] == (0, [*setup_calls("python3.11"), BUILD])
 
 
-def test_an_update_that_stops_goes_on_without_a_new_environment(checkout):
+def test_a_failed_update_continues_without_a_new_environment(checkout):
     checkout.make("book")
     (checkout.root / "broken").write_text(f"{NO_NETWORK}\n")
     os.utime(checkout.root / "book" / "requirements.txt", (2e9, 2e9))
@@ -257,29 +257,29 @@ def test_an_update_that_stops_goes_on_without_a_new_environment(checkout):
     assert checkout.make("book")[1] == [f"python3.11 {call}" for call in (INSTALL, EDITABLE)] + [BUILD]
 
 
-def test_npm_that_stops_says_what_to_do_and_the_next_make_goes_on(checkout):
+def test_a_failed_npm_explains_what_to_do_and_the_next_make_continues(checkout):
     reason = "npm error network request failed, reason: getaddrinfo ENOTFOUND"
     (checkout.root / "broken-npm").write_text(f"{reason}\n")
-    status, calls, said = checkout.make("book")
-    assert (status, calls) == (2, setting_up("python3.11"))
-    assert said[:2] == [reason, GO_ON]
+    status, calls, output = checkout.make("book")
+    assert (status, calls) == (2, setup_calls("python3.11"))
+    assert output[:2] == [reason, INSTALLATION_FAILED]
     (checkout.root / "broken-npm").unlink()
     assert checkout.make("book")[:2] == (0, ["npm ci --omit=dev", BUILD])
 
 
-def test_a_disk_that_is_full_is_told_in_one_line_and_the_next_make_goes_on(checkout):
+def test_a_full_disk_is_reported_in_one_line_and_the_next_make_continues(checkout):
     write_program(
         checkout.programs / "df", "#!/bin/sh\necho Filesystem\necho 'disk 8000000 7900000 100000 99% /'\n"
     )
     status, calls, (*_, line, _) = checkout.make("book")
-    assert (status, calls) == (2, setting_up("python3.11"))
+    assert (status, calls) == (2, setup_calls("python3.11"))
     assert line == "Less than 200 MB of disk are free. Free some space and run make again."
     (checkout.programs / "df").unlink()
     assert checkout.make("book")[:2] == (0, [BUILD])
 
 
-def test_the_book_needs_no_git(checkout):
+def test_a_build_works_without_git(checkout):
     assert shutil.which("git", path=checkout.path) is None
-    status, _, said = checkout.make("book")
+    status, _, output = checkout.make("book")
     assert status == 0
-    assert "git" not in "".join(said)
+    assert "git" not in "".join(output)

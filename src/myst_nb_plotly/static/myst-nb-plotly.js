@@ -1,82 +1,89 @@
-// Brings the Plotly figures of a page to life: pictures first, Plotly once a reader acts, native controls.
-// The same code draws the pictures while the site is built.
+// Makes the Plotly figures of a page interactive, once the reader interacts with the page.
+// The same code renders the static pictures during the build.
 window.mystNbPlotly = (() => {
   "use strict";
 
-  const NARROW = 600; // px of a figure's width below which it is arranged for a narrow screen; the style says it too
-  const PICTURE = { wide: 728, narrow: 342 }; // px: a laptop's column of text, and a phone's; the style says the first too
-  const NEAR = "600px"; // how far from the window a figure is drawn
-  const SLOW = 500; // ms that each frame of an animation stays for readers who want less motion
-  const INK = "#c5ced6";
-  const LINE = "rgba(140, 150, 160, 0.35)";
-  const CLEAR = "rgba(0,0,0,0)";
-  const AXIS = { gridcolor: LINE, zerolinecolor: LINE, linecolor: LINE, tickcolor: LINE };
-  const SPACE = { ...AXIS, backgroundcolor: CLEAR };
-  /** What a figure's template says in the dark instead. */
-  const DARK = {
-    xaxis: AXIS,
-    yaxis: AXIS,
-    polar: { bgcolor: CLEAR, angularaxis: AXIS, radialaxis: AXIS },
-    ternary: { bgcolor: CLEAR, aaxis: AXIS, baxis: AXIS, caxis: AXIS },
-    scene: { xaxis: SPACE, yaxis: SPACE, zaxis: SPACE },
-    geo: { bgcolor: CLEAR },
-  };
-
+  const NARROW_WIDTH = 600; // px; figures below it use the narrow layout, as in the CSS
+  const PICTURE_WIDTHS = { wide: 728, narrow: 342 }; // px; the text width on a laptop (as in the CSS) and on a phone
+  const DRAW_MARGIN = "600px"; // figures within this distance of the window are drawn
+  const REDUCED_MOTION_FRAME = 500; // ms; the minimum duration of a frame
+  const DEFAULT_HEIGHT = 450; // px; Plotly's default
   const MISSING = "–";
+
+  const DARK_TEXT = "#c5ced6";
+  const DARK_LINE = "rgba(140, 150, 160, 0.35)";
+  const TRANSPARENT = "rgba(0,0,0,0)";
+  const DARK_AXIS = { gridcolor: DARK_LINE, zerolinecolor: DARK_LINE, linecolor: DARK_LINE, tickcolor: DARK_LINE };
+  const DARK_SCENE_AXIS = { ...DARK_AXIS, backgroundcolor: TRANSPARENT };
+  /** Overrides for the layout of a figure's template in the dark theme. */
+  const DARK_LAYOUT = {
+    xaxis: DARK_AXIS,
+    yaxis: DARK_AXIS,
+    polar: { bgcolor: TRANSPARENT, angularaxis: DARK_AXIS, radialaxis: DARK_AXIS },
+    ternary: { bgcolor: TRANSPARENT, aaxis: DARK_AXIS, baxis: DARK_AXIS, caxis: DARK_AXIS },
+    scene: { xaxis: DARK_SCENE_AXIS, yaxis: DARK_SCENE_AXIS, zaxis: DARK_SCENE_AXIS },
+    geo: { bgcolor: TRANSPARENT },
+  };
 
   const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
-  /** `over` laid on `base`, entry by entry. */
-  function merged(base, over) {
-    if (!isObject(base) || !isObject(over)) return over;
+  /** Merges two nested objects; `overrides` wins. */
+  function mergeDeep(base, overrides) {
+    if (!isObject(base) || !isObject(overrides)) return overrides;
     const result = { ...base };
-    for (const key of Object.keys(over)) result[key] = merged(base[key], over[key]);
+    for (const key of Object.keys(overrides)) result[key] = mergeDeep(base[key], overrides[key]);
     return result;
   }
 
-  /** The names on the way to a value in a layout: "annotations[0].x" is annotations, 0, x. */
-  const steps = (path) => path.replace(/\[(\d+)\]/g, ".$1").split(".");
+  /** Splits an attribute path: "annotations[0].x" gives annotations, 0, x. */
+  const splitPath = (path) => path.replace(/\[(\d+)\]/g, ".$1").split(".");
 
-  const valueAt = (layout, path) => steps(path).reduce((value, name) => value?.[name], layout);
+  const getAttribute = (layout, path) => splitPath(path).reduce((value, name) => value?.[name], layout);
 
-  /** A copy of the layout with the changes, which are named by their paths as in `Plotly.relayout`. */
-  function changed(layout, changes) {
+  /** Returns a copy of the layout with changes by attribute path, as in `Plotly.relayout`. */
+  function withChanges(layout, changes) {
     const copy = structuredClone(layout);
     for (const [path, value] of Object.entries(changes)) {
-      const names = steps(path);
+      const names = splitPath(path);
       const last = names.pop();
-      let place = copy;
-      for (const name of names) place = isObject(place[name]) || Array.isArray(place[name]) ? place[name] : (place[name] = {});
-      place[last] = value;
+      let parent = copy;
+      for (const name of names) {
+        if (!isObject(parent[name]) && !Array.isArray(parent[name])) parent[name] = {};
+        parent = parent[name];
+      }
+      parent[last] = value;
     }
     return copy;
   }
 
-  /** What to change in a layout for each of its states. */
-  function changesOf({ sliders, updatemenus, meta, ...layout }) {
-    const beside = layout.legend?.orientation !== "h";
-    const legend = { "legend.orientation": "h", "legend.x": 0, "legend.yref": "container", "legend.y": 0, "legend.yanchor": "bottom" };
+  /** Returns the changes to a layout for the dark theme and for narrow screens. */
+  function variantsOf({ template, legend, meta }) {
+    const legendBelow = {
+      "legend.orientation": "h",
+      "legend.x": 0,
+      "legend.yref": "container",
+      "legend.y": 0,
+      "legend.yanchor": "bottom",
+    };
     return {
       dark: {
-        template: merged(layout.template ?? {}, { layout: DARK }),
-        "font.color": INK,
-        paper_bgcolor: CLEAR,
-        plot_bgcolor: CLEAR,
+        template: mergeDeep(template ?? {}, { layout: DARK_LAYOUT }),
+        "font.color": DARK_TEXT,
+        paper_bgcolor: TRANSPARENT,
+        plot_bgcolor: TRANSPARENT,
       },
-      narrow: isObject(meta?.narrow) ? meta.narrow : beside ? legend : {},
+      narrow: isObject(meta?.narrow) ? meta.narrow : legend?.orientation === "h" ? {} : legendBelow,
     };
   }
 
-  /** The changes of a state, or those that take them back. */
-  function towards(layout, changes, on) {
-    return on ? changes : Object.fromEntries(Object.keys(changes).map((path) => [path, valueAt(layout, path) ?? null]));
-  }
+  /** Returns the original values of what the changes would change. */
+  const undo = (layout, changes) =>
+    Object.fromEntries(Object.keys(changes).map((path) => [path, getAttribute(layout, path) ?? null]));
 
-  /** The steps or buttons that are to be seen. */
   const visible = (entries) => entries.filter((entry) => entry.visible ?? true);
 
-  /** A value of a trace as the table shows it: numbers with four digits. */
-  function inWords(value) {
+  /** Formats a value for the table, numbers with four digits. `_format_value` in Python gives the same text. */
+  function formatValue(value) {
     if (value === null || value === undefined || (typeof value === "number" && !Number.isFinite(value))) return MISSING;
     if (typeof value !== "number") return String(value);
     const size = Math.abs(value);
@@ -85,15 +92,15 @@ window.mystNbPlotly = (() => {
     return `${Number(digits)}e${Number(exponent)}`;
   }
 
-  const height = (layout) => (layout.height > 0 ? layout.height : 450);
+  const heightOf = (layout) => (layout.height > 0 ? layout.height : DEFAULT_HEIGHT);
 
-  /** A figure's layout without what native controls replace. */
-  function bare({ sliders, updatemenus, ...layout }) {
-    return { ...layout, height: height(layout) };
+  /** Returns the layout without sliders and menus, which native controls replace. */
+  function withoutControls({ sliders, updatemenus, ...layout }) {
+    return { ...layout, height: heightOf(layout) };
   }
 
-  /** A picture with its attributes in alphabetical order: Plotly's depends on what it drew before. */
-  function ordered(svg) {
+  /** Sorts the attributes of an SVG: in Plotly's output, their order depends on what it drew before. */
+  function sortAttributes(svg) {
     const picture = new DOMParser().parseFromString(svg, "image/svg+xml");
     for (const element of picture.querySelectorAll("*")) {
       const attributes = [...element.attributes].sort((one, other) => (one.name < other.name ? -1 : 1));
@@ -103,73 +110,71 @@ window.mystNbPlotly = (() => {
     return new XMLSerializer().serializeToString(picture);
   }
 
-  /** The pictures of a figure, by name. */
-  async function pictures(figure) {
+  /** Renders the static pictures of a figure, and returns them by name. */
+  async function renderPictures(figure) {
     const svgs = {};
-    const layout = bare(figure.layout);
-    const changes = changesOf(layout);
-    for (const [size, width] of Object.entries(PICTURE)) {
+    const original = withoutControls(figure.layout);
+    const variants = variantsOf(original);
+    for (const [size, width] of Object.entries(PICTURE_WIDTHS)) {
       for (const theme of ["light", "dark"]) {
-        const state = { ...(theme === "dark" && changes.dark), ...(size === "narrow" && changes.narrow), width };
-        const picture = changed(layout, state);
-        // Plotly names parts of a picture at random: the same figure is to be the same file.
+        const layout = withChanges(original, {
+          ...(theme === "dark" && variants.dark),
+          ...(size === "narrow" && variants.narrow),
+          width,
+        });
+        // Plotly uses random ids; a fixed seed makes the SVG reproducible.
         let seed = 1;
         Math.random = () => (seed = (16807 * seed) % 2147483647) / 2147483647;
         const data = structuredClone(figure.data ?? []);
-        const svg = await Plotly.toImage(
-          { data, layout: picture },
-          { format: "svg", imageDataOnly: true, width, height: height(picture) },
-        );
-        svgs[`${size}-${theme}`] = ordered(svg);
+        const options = { format: "svg", imageDataOnly: true, width, height: heightOf(layout) };
+        const svg = await Plotly.toImage({ data, layout }, options);
+        svgs[`${size}-${theme}`] = sortAttributes(svg);
       }
     }
     return svgs;
   }
 
-  /** Loads a script once for the page; after a failure the next wish tries again. */
-  const load = (() => {
-    const loaded = new Map();
-    return (address) => {
-      if (!loaded.has(address)) {
-        loaded.set(
-          address,
-          new Promise((resolve, reject) => {
-            const script = document.createElement("script");
-            script.src = address;
-            script.onload = resolve;
-            script.onerror = () => {
-              loaded.delete(address);
-              script.remove();
-              reject(new Error(`could not load ${script.src}`));
-            };
-            document.head.append(script);
-          }),
-        );
-      }
-      return loaded.get(address);
-    };
-  })();
+  const scripts = new Map();
 
-  /** The figures that have arrived, as JSON. Figures are scripts, because a page that is a file can load nothing else. */
+  /** Loads a script once per page; after a failure, the next call tries again. */
+  function loadScript(url) {
+    if (!scripts.has(url)) {
+      const loading = new Promise((resolve, reject) => {
+        const script = document.createElement("script");
+        script.src = url;
+        script.onload = resolve;
+        script.onerror = () => {
+          scripts.delete(url);
+          script.remove();
+          reject(new Error(`could not load ${script.src}`));
+        };
+        document.head.append(script);
+      });
+      scripts.set(url, loading);
+    }
+    return scripts.get(url);
+  }
+
+  /** The JSON of the loaded figures, which come as scripts: a page opened as a file can load nothing else. */
   const received = new Map();
 
-  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
 
   /**
-   * Makes sure that one update is under way at a time, and that the newest wish comes next.
-   * @param {(wish: any) => Promise<any>} update
+   * Wraps an asynchronous update so that only one call runs at a time. Of the calls made meanwhile, only the last runs.
+   * @param {(request?: any) => Promise<any>} update
    */
-  function latestOnly(update) {
+  function coalesce(update) {
     let running = false;
-    let waiting = [];
-    return async (wish) => {
-      waiting = [wish];
+    let pending = [];
+    return async (request) => {
+      pending = [request];
       if (running) return;
       running = true;
       try {
-        while (waiting.length) {
-          await update(waiting.pop());
-          await frame();
+        while (pending.length) {
+          await update(pending.pop());
+          await nextFrame();
         }
       } finally {
         running = false;
@@ -177,16 +182,16 @@ window.mystNbPlotly = (() => {
     };
   }
 
-  const theme = (element) => getComputedStyle(element).getPropertyValue("--plotly-theme").trim();
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const themeOf = (element) => getComputedStyle(element).getPropertyValue("--plotly-theme").trim();
+  const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
-  /** The arguments of an animation, with less motion for those who want less. */
-  function calmed([what, options = {}]) {
-    const slow = (timing) => ({ ...timing, duration: Math.max(timing?.duration ?? SLOW, SLOW) });
-    const frames = Array.isArray(options.frame) ? options.frame.map(slow) : slow(options.frame);
-    // A step of a slider is one frame, and that is shown at once.
-    const single = Array.isArray(what) && what.length < 2;
-    return [what, { ...options, transition: { duration: 0 }, frame: single ? { ...options.frame, duration: 0 } : frames }];
+  /** Returns the arguments of `Plotly.animate` with slow frames and no transitions. */
+  function reduceMotion([frames, options = {}]) {
+    const slowDown = (frame) => ({ ...frame, duration: Math.max(frame?.duration ?? 0, REDUCED_MOTION_FRAME) });
+    let frame = Array.isArray(options.frame) ? options.frame.map(slowDown) : slowDown(options.frame);
+    // A single frame, such as the step of a slider, is shown at once.
+    if (Array.isArray(frames) && frames.length < 2) frame = { ...options.frame, duration: 0 };
+    return [frames, { ...options, transition: { duration: 0 }, frame }];
   }
 
   /** One figure on the page. */
@@ -196,164 +201,165 @@ window.mystNbPlotly = (() => {
       this.element = element;
       this.target = element.querySelector(".plotly-drawing");
       this.controls = element.querySelector(".plotly-controls");
-      this.move = latestOnly((wish) => this.apply(wish));
-      this.controls?.addEventListener("input", (event) => this.use(event.target));
+      this.requestAction = coalesce((choose) => this.applyAction(choose));
+      this.controls?.addEventListener("input", (event) => this.handleControl(event.target));
       this.controls?.addEventListener("click", (event) => {
         const button = event.target.closest("button");
-        if (button) this.use(button);
+        if (button) this.handleControl(button);
       });
     }
 
-    /** A reader uses a control. */
-    use(control) {
+    handleControl(control) {
       const { slider, menu, button } = control.dataset;
-      this.used = control;
+      this.lastControl = control;
       if (slider !== undefined) {
-        this.say(control);
-        this.move(({ sliders }) => visible(sliders[slider].steps)[control.valueAsNumber]);
+        this.showSliderValue(control);
+        this.requestAction(({ sliders }) => visible(sliders[slider].steps)[control.valueAsNumber]);
       } else if (control.matches("button")) {
-        const again = control.getAttribute("aria-pressed") === "true";
+        const wasPressed = control.getAttribute("aria-pressed") === "true";
         for (const other of this.controls.querySelectorAll(`button[data-menu="${menu}"][aria-pressed]`)) {
           other.setAttribute("aria-pressed", String(other === control));
         }
-        this.move(({ updatemenus }) => {
+        this.requestAction(({ updatemenus }) => {
           const entry = updatemenus[menu].buttons[button];
-          if (!again || !entry.args2) return entry;
+          if (!wasPressed || !entry.args2) return entry;
           control.setAttribute("aria-pressed", "false");
           return { ...entry, args: entry.args2 };
         });
       } else {
-        this.move(({ updatemenus }) => updatemenus[menu].buttons[control.value]);
+        this.requestAction(({ updatemenus }) => updatemenus[menu].buttons[control.value]);
       }
     }
 
-    /** Says a slider's value in words. */
-    say(slider) {
-      const words = JSON.parse(slider.dataset.words)[slider.valueAsNumber];
-      slider.setAttribute("aria-valuetext", words);
-      slider.closest(".plotly-slider").querySelector("output").textContent = words;
+    showSliderValue(slider) {
+      const text = JSON.parse(slider.dataset.valueTexts)[slider.valueAsNumber];
+      slider.setAttribute("aria-valuetext", text);
+      slider.closest(".plotly-slider").querySelector("output").textContent = text;
     }
 
-    /** Draws the figure, if it is not drawn yet. */
+    /** Draws the figure, unless it is already drawn. */
     draw() {
-      this.drawing ??= this.start().catch((error) => {
-        this.drawing = undefined; // The next wish tries again.
-        this.report(error);
+      this.drawing ??= this.createPlot().catch((error) => {
+        this.drawing = undefined; // The next call tries again.
+        this.showError(error);
         throw error;
       });
       return this.drawing;
     }
 
-    report(error) {
+    showError(error) {
       console.error(error);
-      const problem = this.element.querySelector(".plotly-problem") ?? document.createElement("p");
-      problem.className = "plotly-problem";
-      problem.setAttribute("role", "alert");
-      problem.textContent = `This figure could not be made interactive: ${error.message}`;
-      this.element.append(problem);
+      const message = this.element.querySelector(".plotly-problem") ?? document.createElement("p");
+      message.className = "plotly-problem";
+      message.setAttribute("role", "alert");
+      message.textContent = `This figure could not be made interactive: ${error.message}`;
+      this.element.append(message);
     }
 
-    async start() {
+    async createPlot() {
       const { figure: name, folder, bundle } = this.element.dataset;
-      await Promise.all([load(`${folder}/${bundle}`), load(`${folder}/${name}.js`)]);
+      await Promise.all([loadScript(`${folder}/${bundle}`), loadScript(`${folder}/${name}.js`)]);
       const { data = [], frames, layout } = JSON.parse(received.get(name));
       this.layout = layout;
-      this.changes = changesOf(layout);
-      this.state = this.wanted();
+      this.variants = variantsOf(layout);
+      this.state = this.pageState();
       const { dark, narrow, width } = this.state;
-      const first = changed(bare(layout), {
-        ...(dark && this.changes.dark),
-        ...(narrow && this.changes.narrow),
+      const initial = withChanges(withoutControls(layout), {
+        ...(dark && this.variants.dark),
+        ...(narrow && this.variants.narrow),
         width,
       });
-      await Plotly.newPlot(this.target, data, first, { displayModeBar: false, responsive: false });
+      await Plotly.newPlot(this.target, data, initial, { displayModeBar: false, responsive: false });
       if (frames?.length) await Plotly.addFrames(this.target, frames);
-      this.target.on("plotly_animatingframe", (event) => this.follow(event.name));
-      await this.fit();
-      await frame(); // Plotly has painted; only now the picture goes.
+      this.target.on("plotly_animatingframe", (event) => this.syncSliders(event.name));
+      await this.adaptToPage();
+      await nextFrame(); // Hide the picture only after the drawing is painted.
       this.element.querySelector(".plotly-problem")?.remove();
       this.element.dataset.drawn = "yes";
-      const refit = latestOnly(() => this.fit());
-      new ResizeObserver(refit).observe(this.element);
+      const requestAdaptation = coalesce(() => this.adaptToPage());
+      new ResizeObserver(requestAdaptation).observe(this.element);
       for (const root of [document.documentElement, document.body]) {
-        new MutationObserver(refit).observe(root, { attributeFilter: ["class", "data-theme", "style"] });
+        new MutationObserver(requestAdaptation).observe(root, { attributeFilter: ["class", "data-theme", "style"] });
       }
-      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refit);
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", requestAdaptation);
     }
 
-    /** How the figure is to be drawn now. */
-    wanted() {
-      const width = this.element.clientWidth || PICTURE.wide;
-      return { dark: theme(this.element) === "dark", narrow: width < NARROW, width };
+    pageState() {
+      const width = this.element.clientWidth || PICTURE_WIDTHS.wide;
+      return { dark: themeOf(this.element) === "dark", narrow: width < NARROW_WIDTH, width };
     }
 
-    /** Follows theme and width of the page. */
-    async fit() {
-      const { dark, narrow, width } = this.wanted();
-      const layout = bare(this.layout);
-      const update = {
-        ...(dark !== this.state.dark && towards(layout, this.changes.dark, dark)),
-        ...(narrow !== this.state.narrow && towards(layout, this.changes.narrow, narrow)),
-        ...(width !== this.state.width && { width }),
-      };
-      this.state = { dark, narrow, width };
+    /** Updates the layout for the theme and width of the page. */
+    async adaptToPage() {
+      const before = this.state;
+      const now = (this.state = this.pageState());
+      const layout = withoutControls(this.layout);
+      const update = {};
+      for (const variant of ["dark", "narrow"]) {
+        const changes = this.variants[variant];
+        if (now[variant] !== before[variant]) Object.assign(update, now[variant] ? changes : undo(layout, changes));
+      }
+      if (now.width !== before.width) update.width = now.width;
       if (Object.keys(update).length) await Plotly.relayout(this.target, structuredClone(update));
     }
 
     /**
-     * Applies what a control stands for.
-     * @param {(layout: any) => any} choose finds a step or a button in the figure's layout
+     * Calls the Plotly method of a control.
+     * @param {(layout: any) => any} choose returns the slider step or button in the layout
      */
-    async apply(choose) {
+    async applyAction(choose) {
       try {
         await this.draw();
       } catch {
-        return; // Already said.
+        return; // `draw` shows the error.
       }
       const { method = "restyle", args = [] } = choose(this.layout);
-      const own = structuredClone(args); // Plotly writes into what it is given.
-      const plays = method === "animate" && !(Array.isArray(own[0]) && own[0].length === 1);
+      const ownArgs = structuredClone(args); // Plotly modifies its arguments.
       if (method !== "skip") {
-        const running = Plotly[method](this.target, ...(method === "animate" && calm.matches ? calmed(own) : own));
-        // Plotly rejects an animation, with nothing, when a newer one overtakes it.
-        const done = Promise.resolve(running).catch((error) => error && console.error(error));
-        if (!plays) await done;
+        const isAnimation = method === "animate";
+        const plays = isAnimation && !(Array.isArray(ownArgs[0]) && ownArgs[0].length === 1);
+        const usedArgs = isAnimation && reducedMotion.matches ? reduceMotion(ownArgs) : ownArgs;
+        // Plotly rejects an animation, without an error, if a newer one interrupts it.
+        const finished = Promise.resolve(Plotly[method](this.target, ...usedArgs)).catch(
+          (error) => error && console.error(error),
+        );
+        if (!plays) await finished;
       }
-      this.count();
+      this.updateTable();
     }
 
-    /** A frame is shown: the sliders that lead to it say so, unless a slider is what led to it. */
-    follow(name) {
-      if (this.used?.dataset.slider !== undefined) return;
-      requestAnimationFrame(() => this.count()); // Plotly says so before it does so.
+    /** Moves the sliders that have a step for a shown frame, unless the reader used a slider to show it. */
+    syncSliders(frameName) {
+      if (this.lastControl?.dataset.slider !== undefined) return;
+      requestAnimationFrame(() => this.updateTable()); // Plotly emits the event before it updates the data.
       for (const slider of this.controls?.querySelectorAll("input[data-slider]") ?? []) {
         const steps = visible(this.layout.sliders[slider.dataset.slider].steps);
-        const index = steps.findIndex(({ method, args }) => method === "animate" && args?.[0]?.[0] === name);
+        const index = steps.findIndex(({ method, args }) => method === "animate" && args?.[0]?.[0] === frameName);
         if (index >= 0) {
           slider.value = String(index);
-          this.say(slider);
+          this.showSliderValue(slider);
         }
       }
     }
 
-    /** Writes the numbers that are drawn into the table. */
-    count() {
+    /** Writes the drawn values into the table. */
+    updateTable() {
       const body = this.element.querySelector(".plotly-numbers tbody");
       if (!body) return;
       const { table } = this.layout.meta;
-      const all = this.target._fullData;
-      const traces = table === true ? all : table.map((position) => all[position]);
+      const allTraces = this.target._fullData;
+      const traces = table === true ? allTraces : table.map((position) => allTraces[position]);
       const rows = new Map();
       traces.forEach((trace, column) => {
-        const [along, value] = trace.orientation === "h" ? ["y", "x"] : ["x", "y"];
-        trace[value]?.forEach((number, position) => {
-          const name = inWords(trace[along]?.[position] ?? position);
-          if (!rows.has(name)) rows.set(name, traces.map(() => MISSING));
-          const words = inWords(number);
-          rows.get(name)[column] = words === MISSING ? trace.hovertext?.[position] || MISSING : words;
+        const [labelAxis, valueAxis] = trace.orientation === "h" ? ["y", "x"] : ["x", "y"];
+        trace[valueAxis]?.forEach((value, position) => {
+          const label = formatValue(trace[labelAxis]?.[position] ?? position);
+          if (!rows.has(label)) rows.set(label, traces.map(() => MISSING));
+          const text = formatValue(value);
+          rows.get(label)[column] = text === MISSING ? trace.hovertext?.[position] || MISSING : text;
         });
       });
-      [...rows].forEach(([name, cells], index) => {
+      [...rows].forEach(([label, cells], index) => {
         const row = body.rows[index] ?? body.insertRow();
         if (!row.cells.length) {
           const head = document.createElement("th");
@@ -361,50 +367,49 @@ window.mystNbPlotly = (() => {
           row.append(head);
           for (const _ of cells) row.insertCell();
         }
-        // Most words stay from step to step, and each that is written costs time.
-        [name, ...cells].forEach((words, column) => {
-          if (row.cells[column].textContent !== words) row.cells[column].textContent = words;
+        // Writing is slow, and most cells keep their text.
+        [label, ...cells].forEach((text, column) => {
+          if (row.cells[column].textContent !== text) row.cells[column].textContent = text;
         });
       });
       while (body.rows.length > rows.size) body.deleteRow(-1);
     }
   }
 
-  /** Loads the pictures for paper, when all else is there: printing waits for none, and the screen may not need them. */
-  function prepareForPaper() {
+  /** Loads the pictures for printing: the browser does not load lazy ones before it prints. */
+  function loadPrintPictures() {
     for (const picture of document.querySelectorAll(".plotly-wide.plotly-light")) picture.loading = "eager";
   }
 
-  /** Begins when the page has been read. */
-  function begin() {
-    const figures = new Map([...document.querySelectorAll(".plotly-figure")].map((element) => [element, new Figure(element)]));
-    const near = new IntersectionObserver(
+  function initialize() {
+    const elements = [...document.querySelectorAll(".plotly-figure")];
+    const figures = new Map(elements.map((element) => [element, new Figure(element)]));
+    const observer = new IntersectionObserver(
       (entries) => {
         for (const { isIntersecting, target } of entries) {
           if (!isIntersecting) continue;
-          near.unobserve(target);
-          figures.get(target).draw().catch(() => {}); // Already said.
+          observer.unobserve(target);
+          figures.get(target).draw().catch(() => {}); // `draw` shows the error.
         }
       },
-      { rootMargin: NEAR },
+      { rootMargin: DRAW_MARGIN },
     );
-    const signs = ["pointermove", "pointerdown", "touchstart", "wheel", "scroll", "keydown", "focusin"];
-    /** The reader is there: from now on figures that are near become interactive. */
-    const act = () => {
-      for (const sign of signs) removeEventListener(sign, act);
-      for (const element of figures.keys()) near.observe(element);
+    const events = ["pointermove", "pointerdown", "touchstart", "wheel", "scroll", "keydown", "focusin"];
+    const onFirstInteraction = () => {
+      for (const event of events) removeEventListener(event, onFirstInteraction);
+      for (const element of elements) observer.observe(element);
     };
-    // Not while they are captured: a theme that scrolls its own menu is no reader.
-    for (const sign of signs) addEventListener(sign, act, { passive: true });
-    for (const element of figures.keys()) {
-      // Without a picture there is nothing to see before the drawing.
-      if (!element.querySelector(".plotly-picture")) near.observe(element);
+    // No capture: a scroll event from an element, such as the theme's sidebar, is not an interaction.
+    for (const event of events) addEventListener(event, onFirstInteraction, { passive: true });
+    for (const element of elements) {
+      // Without a picture, the figure is blank until it is drawn.
+      if (!element.querySelector(".plotly-picture")) observer.observe(element);
     }
   }
 
-  addEventListener("load", () => (window.requestIdleCallback ?? setTimeout)(prepareForPaper));
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
-  else begin();
+  addEventListener("load", () => (window.requestIdleCallback ?? setTimeout)(loadPrintPictures));
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", initialize);
+  else initialize();
 
-  return { receive: (name, json) => received.set(name, json), pictures };
+  return { receive: (name, json) => received.set(name, json), renderPictures };
 })();

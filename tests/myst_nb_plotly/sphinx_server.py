@@ -1,4 +1,4 @@
-"""Build as sphinx-build does, once for each line of input: loading MyST-NB takes seconds, and tests build often."""
+"""Run sphinx-build for each line of standard input: tests build often, and importing MyST-NB takes seconds."""
 
 import json
 import os
@@ -6,19 +6,13 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 
-
-def main():
+if __name__ == "__main__":
     from sphinx.cmd.build import build_main
 
     for line in sys.stdin:
         arguments, environment = json.loads(line)
         os.environ.clear()
         os.environ.update(environment)
-        out, err = StringIO(), StringIO()
-        with redirect_stdout(out), redirect_stderr(err):
+        with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
             status = build_main(arguments)
         print(json.dumps([status, out.getvalue(), err.getvalue()]), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,5 +1,6 @@
-"""Laws that hold for every gradient sequence, tried on many."""
+"""Optimizers: validation of settings, and properties that hold for every sequence of gradients."""
 
+import re
 from dataclasses import fields
 
 import numpy as np
@@ -20,23 +21,93 @@ from adaptive_optim import (
     minimize,
 )
 
+# Settings.
+
+NOT_FINITE_OR_NEGATIVE = [np.nan, np.inf, -np.inf, -0.1, [0.1, np.nan], [[0.1, 0.2], [0.3, -0.4]]]
+NOT_NUMBERS = ["0.1", "", None, [], {}, 1j, True, [None], ["0.1"], [[0.1], [0.2, 0.3]], 10**400, np.array([])]
+RANGES = {
+    **dict.fromkeys(("learning_rate", "eps"), ("a finite number above 0", [0, 0.0, [0.1, 0.0]])),
+    "initial_accumulator_value": ("a finite number of at least 0", []),
+    **dict.fromkeys(
+        ("beta", "beta1", "beta2", "rho"), ("a number of at least 0 and below 1", [1, 1.0, 1.5, [0.5, 1.0]])
+    ),
+}
+EACH_SETTING = [(kind, field.name) for kind in OPTIMIZERS for field in fields(kind) if field.name in RANGES]
+INVALID = [
+    (optimizer, name, bad, RANGES[name][0])
+    for optimizer, name in EACH_SETTING
+    for bad in (*NOT_FINITE_OR_NEGATIVE, *RANGES[name][1], *NOT_NUMBERS)
+]
+INVALID += [
+    (Adam, "bias_correction", bad, "True or False")
+    for bad in (None, 0, 1, "yes", [True], np.array([True, False]), np.nan)
+]
+
+
+@pytest.mark.parametrize(("optimizer", "name", "bad", "description"), INVALID)
+def test_an_invalid_setting_raises_an_error_with_its_name_value_and_range(optimizer, name, bad, description):
+    with pytest.raises(ValueError, match=re.escape(f"{name}={bad!r}: must be {description}") + "$"):
+        optimizer(**{name: bad})
+
+
+def test_settings_at_the_limits_of_their_ranges_are_valid():
+    assert Adam(learning_rate=5e-324, beta1=0, beta2=np.nextafter(1, 0), eps=5e-324).beta1 == 0
+    assert Adagrad(initial_accumulator_value=0).initial_accumulator_value == 0
+
+
+def test_settings_are_immutable():
+    with pytest.raises(AttributeError):
+        SGD(0.1).learning_rate = -1
+    rates = np.array([0.1, 0.2])
+    optimizer = SGD(rates)
+    rates[0] = -1
+    np.testing.assert_array_equal(optimizer.learning_rate, [0.1, 0.2])
+    with pytest.raises(ValueError, match="read-only"):
+        optimizer.learning_rate[0] = -1
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 1), (2, 2, 2), (5, 1, 2)])
+@pytest.mark.parametrize(("optimizer", "name"), EACH_SETTING)
+def test_a_setting_must_broadcast_to_the_shape_of_the_parameters(optimizer, name, shape):
+    message = re.escape(f"{name}: has shape {shape}, must broadcast to (4, 2)")
+    with pytest.raises(ValueError, match=message):
+        minimize(optimizer(**{name: np.full(shape, 0.5)}), lambda params, step: params, np.zeros((4, 2)), 1)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        (SGD(1e300), "learning_rate=.*inf.*: must be a finite number above 0"),
+        (SGD([1e300, 1.0]), "learning_rate=.*inf.*: must be a finite number above 0"),
+        (Adam(eps=1e-60), "eps=.*0.0.*: must be a finite number above 0"),
+        (Adam(beta2=1 - 1e-9), "beta2=.*1.0.*: must be a number of at least 0 and below 1"),
+    ],
+)
+def test_settings_of_float32_parameters_must_be_valid_in_float32(optimizer, message):
+    minimize(optimizer, lambda params, step: params, [1.0, 2.0], num_steps=1)
+    with pytest.raises(ValueError, match=message):
+        minimize(optimizer, lambda params, step: params, np.float32([1.0, 2.0]), num_steps=1)
+
+
+# Properties.
+
 NO_EPS = 1e-200
 
-# Zeros are frequent, as for a sparse feature; other gradients keep away from the ends of the floating-point range.
-sizes = st.floats(1e-3, 1e3)
-entries = st.one_of(st.just(0.0), sizes, sizes.map(lambda size: -size))
+# Zeros are frequent, as for a sparse feature. Other gradients are far from the limits of floating-point numbers.
+magnitudes = st.floats(1e-3, 1e3)
+entries = st.one_of(st.just(0.0), magnitudes, magnitudes.map(lambda magnitude: -magnitude))
 gradients = hnp.arrays(float, st.tuples(st.integers(1, 25), st.integers(1, 3)), elements=entries)
 rates = st.floats(1e-4, 10.0)
 decays = st.floats(0.0, 0.999)
 
 
 def replay(optimizer, grads, start=0.0):
-    """Run through a given sequence of gradients, ``(steps, ...)``."""
+    """Run an optimizer on a given sequence of gradients, ``(steps, ...)``."""
     return minimize(optimizer, lambda params, step: grads[step], np.full(grads.shape[1:], start), len(grads))
 
 
 @given(gradients, rates, st.floats(0, 100), st.floats(1e-12, 10))
-def test_adagrad_rate_never_grows(grads, rate, initial, eps):
+def test_the_rate_of_adagrad_never_increases(grads, rate, initial, eps):
     run = replay(Adagrad(rate, initial, eps), grads)
     seen = np.logical_or.accumulate(grads != 0)
     assert np.isfinite(run.rates[seen]).all()
@@ -53,7 +124,7 @@ def test_adagrad_ignores_steps_without_a_gradient(grads, rate):
 SCALE_FREE = {
     "Adagrad": lambda rate, decay: Adagrad(rate, eps=NO_EPS),
     "RMSProp": lambda rate, decay: RMSProp(rate, decay, eps=NO_EPS),
-    # The longest memory in the denominator: a first moment that outlives the second has steps without bound.
+    # beta1 is below beta2: with a longer memory in the first moment, steps are not bounded.
     "Adam": lambda rate, decay: Adam(rate, beta1=decay * 0.9, beta2=0.999, eps=NO_EPS),
     "Adam, no correction": lambda rate, decay: Adam(rate, decay * 0.9, 0.999, eps=NO_EPS, bias_correction=False),
 }
@@ -63,12 +134,12 @@ SCALE_FREE = {
 @given(
     grads=gradients, rate=rates, decay=st.floats(0.1, 0.99), scale=st.floats(1e-6, 1e6), power=st.integers(-20, 20)
 )
-def test_without_eps_the_path_ignores_the_scale_of_the_gradient(make, grads, rate, decay, scale, power):
+def test_without_eps_the_path_does_not_depend_on_the_scale_of_the_gradient(make, grads, rate, decay, scale, power):
     optimizer = make(rate, decay)
     path = replay(optimizer, grads).params
-    scales = scale ** np.arange(grads.shape[1])  # another unit in every coordinate
+    scales = scale ** np.arange(grads.shape[1])  # a different unit in each coordinate
     np.testing.assert_allclose(replay(optimizer, grads * scales).params, path, rtol=1e-9, atol=1e-9 * rate)
-    # Multiplying by a power of two rounds nothing, so not a bit may change.
+    # Multiplication by a power of two does not round, so the result has the same bits.
     np.testing.assert_array_equal(replay(optimizer, grads * 2.0**power).params, path)
 
 
@@ -91,7 +162,7 @@ def test_the_step_of_rmsprop_at_an_activation_is_at_most_eta_over_root_one_minus
 
 @given(gradients, rates, decays)
 def test_adam_without_momentum_is_bias_corrected_rmsprop(grads, rate, rho):
-    # From the definition of a weighted mean, not from a recursion: weights rho^(age), divided by their sum.
+    # Compute the weighted mean from its definition instead of a recursion: weights rho^age, divided by their sum.
     path = [np.zeros(grads.shape[1])]
     for t in range(1, len(grads) + 1):
         weights = rho ** np.arange(t - 1, -1, -1.0)
@@ -106,24 +177,24 @@ def same(first, second):
 
 
 @given(gradients, rates, decays)
-def test_turned_off_parts_leave_the_simpler_optimizer_bit_for_bit(grads, rate, decay):
+def test_special_settings_give_the_simpler_optimizer_bit_for_bit(grads, rate, decay):
     assert same(replay(Momentum(rate, beta=0.0), grads), replay(SGD(rate), grads))
     adam = Adam(rate, beta1=0.0, beta2=decay, eps=1e-8, bias_correction=False)
     assert same(replay(adam, grads), replay(RMSProp(rate, rho=decay, eps=1e-8), grads))
 
 
 @given(gradients, rates)
-def test_the_recorded_rate_is_the_number_that_the_update_used(grads, rate):
+def test_the_recorded_rate_is_the_rate_of_the_update(grads, rate):
     for optimizer in (SGD(rate), Adagrad(rate), RMSProp(rate)):
         run = replay(optimizer, grads, start=1.0)
         moved = run.params[:-1] - np.where(np.isnan(run.rates), 0, run.rates) * run.grads
         np.testing.assert_array_equal(run.params[1:], moved)
 
 
-# A batch has the bits of its runs.
+# Each run in a batch has the same bits as the run alone.
 
 NUM_RUNS, NUM_STEPS = 19, 60
-SWEEPS = {
+SWEPT_VALUES = {
     "learning_rate": np.geomspace(1e-3, 0.9, NUM_RUNS),
     "eps": np.geomspace(1e-4, 1.0, NUM_RUNS),
     "initial_accumulator_value": np.linspace(0.0, 3.0, NUM_RUNS),
@@ -132,39 +203,36 @@ SWEEPS = {
     "beta2": np.linspace(0.5, 0.9999, NUM_RUNS),
     "rho": np.linspace(0.0, 0.999, NUM_RUNS),
 }
-EACH_SETTING = [
-    (optimizer, field.name) for optimizer in OPTIMIZERS for field in fields(optimizer) if field.name in SWEEPS
-]
 PRECISIONS = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 
 
-def run_of(batch, which):
-    return [record[(slice(None), *which)].tobytes() for record in (batch.params, batch.rates, batch.grads)]
+def bits_of_run(batch, index):
+    return [record[(slice(None), *index)].tobytes() for record in (batch.params, batch.rates, batch.grads)]
 
 
 def bits(run):
     return [record.tobytes() for record in (run.params, run.rates, run.grads)]
 
 
-def test_every_setting_of_every_optimizer_is_swept():
+def test_every_setting_is_tested():
     names = {field.name for optimizer in OPTIMIZERS for field in fields(optimizer)}
-    assert names - {"bias_correction"} == set(SWEEPS)
+    assert names == {*SWEPT_VALUES, "bias_correction"} == {*RANGES, "bias_correction"}
 
 
 @PRECISIONS
 @pytest.mark.parametrize(("optimizer", "setting"), EACH_SETTING, ids=lambda case: getattr(case, "__name__", case))
-def test_run_of_a_sweep_equals_that_run_alone_bit_for_bit(optimizer, setting, dtype):
+def test_a_run_in_a_sweep_equals_the_run_alone_bit_for_bit(optimizer, setting, dtype):
     problem = SparseRegression(activity=0.2, seed=3)
-    values = SWEEPS[setting]
+    values = SWEPT_VALUES[setting]
     start = np.array([-1.0, -1.0], dtype)
     batch = minimize(
         optimizer(**{setting: values[:, None]}), problem.gradient, np.tile(start, (NUM_RUNS, 1)), NUM_STEPS
     )
     assert batch.params.dtype == batch.rates.dtype == dtype
-    assert len({run_of(batch, [i])[0] for i in range(NUM_RUNS)}) == NUM_RUNS  # the setting matters
+    assert len({bits_of_run(batch, [i])[0] for i in range(NUM_RUNS)}) == NUM_RUNS  # the setting has an effect
     for i, value in enumerate(values):
         alone = minimize(optimizer(**{setting: value}), problem.gradient, start, NUM_STEPS)
-        assert run_of(batch, [i]) == bits(alone)
+        assert bits_of_run(batch, [i]) == bits(alone)
 
 
 @PRECISIONS
@@ -174,7 +242,7 @@ def test_run_of_a_sweep_equals_that_run_alone_bit_for_bit(optimizer, setting, dt
     activity=st.floats(0.05, 1),
     size=st.integers(1, 9),
 )
-def test_run_of_a_stack_of_problems_equals_that_problem_alone_bit_for_bit(optimizer, dtype, seeds, activity, size):
+def test_a_run_on_a_stack_equals_the_run_on_one_problem_bit_for_bit(optimizer, dtype, seeds, activity, size):
     problems = [
         SparseRegression(activity, num_samples=50, batch_size=size, seed=seed, rotation=seed) for seed in seeds
     ]
@@ -185,10 +253,10 @@ def test_run_of_a_stack_of_problems_equals_that_problem_alone_bit_for_bit(optimi
         optimizer(learning_rates[:, None, None]), stack.gradient, np.tile(start, (3, len(seeds), 1)), num_steps=12
     )
     excess = stack.excess_loss(batch.params)
-    slopes = stack.full_gradient(batch.params)
+    full_gradient = stack.full_gradient(batch.params)
     for i, rate in enumerate(learning_rates):
         for j, problem in enumerate(problems):
             alone = minimize(optimizer(rate), problem.gradient, start, num_steps=12)
-            assert run_of(batch, [i, j]) == bits(alone)
+            assert bits_of_run(batch, [i, j]) == bits(alone)
             assert excess[:, i, j].tobytes() == problem.excess_loss(alone.params).tobytes()
-            assert slopes[:, i, j].tobytes() == problem.full_gradient(alone.params).tobytes()
+            assert full_gradient[:, i, j].tobytes() == problem.full_gradient(alone.params).tobytes()

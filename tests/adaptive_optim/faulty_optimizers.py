@@ -1,4 +1,4 @@
-"""Optimizers that go wrong: in a module of their own, which a worker process can import."""
+"""Optimizers that fail, in a module that worker processes can import."""
 
 import os
 import time
@@ -10,23 +10,23 @@ from adaptive_optim import SGD
 
 
 class Failing(SGD):
-    """Fails where a rate is above 1."""
+    """Raises an error if a rate is above 1."""
 
     def step(self, state, grad):
         if np.any(self.learning_rate > 1):
-            raise ArithmeticError("out of luck")
+            raise ArithmeticError("rate above 1")
         return super().step(state, grad)
 
 
-class Dying(SGD):
-    """Takes its process with it, as an end of memory does."""
+class Exiting(SGD):
+    """Terminates its process, as the operating system does when it runs out of memory."""
 
     def step(self, state, grad):
         os._exit(3)
 
 
 class Interrupting(SGD):
-    """Is interrupted where a rate is above 1, as by Ctrl-C. All other steps are slow, and noted."""
+    """Raises ``KeyboardInterrupt`` if a rate is above 1. Other steps are slow and recorded."""
 
     steps: ClassVar[list] = []
 
