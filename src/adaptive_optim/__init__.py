@@ -4,18 +4,16 @@ from adaptive_optim.figures import (
     plot_activity_slider,
     plot_bands,
     plot_curves,
+    plot_layer_rates,
     plot_leaders,
     plot_paths,
     plot_playback,
     plot_rate_bars,
-    plot_rates,
-    plot_seeds,
-)
-from adaptive_optim.figures_inspection import (
-    plot_layer_rates,
     plot_rate_histogram,
     plot_rate_map,
+    plot_rates,
     plot_row_rates,
+    plot_seeds,
 )
 from adaptive_optim.inspection import (
     RateHistogram,
