@@ -1,4 +1,4 @@
-"""Time how much of a training step RateRecorder takes, and how long the rates of a large Adam take to read."""
+"""Time RateRecorder as a share of a training step, and effective_rates for a large Adam."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from time import process_time
 from typing import Any
 
-# One core for everyone: before the libraries count them.
+# One core for all libraries. They read these settings on import.
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
@@ -22,16 +22,16 @@ from adaptive_optim import RateRecorder, effective_rates
 try:
     import torch
 except ModuleNotFoundError as error:
-    sys.exit(f"This reads the optimizers of torch: {error}. To install it: .venv/bin/pip install -e '.[oracle]'")
+    sys.exit(f"This benchmark needs torch: {error}. To install it: .venv/bin/pip install -e '.[oracle]'")
 
 # Goals, not enforced.
-SHARE_OF_STEP = 0.02
-SECONDS = 0.1
+MAX_SHARE = 0.02
+MAX_SECONDS = 0.1
 
 EVERY = 100
 NUM_STEPS = 100
-ROUNDS = 41
-LARGE = 10_000_000
+NUM_ROUNDS = 41
+NUM_PARAMETERS = 10_000_000
 
 
 def network() -> tuple[Any, Any, Any]:
@@ -49,51 +49,51 @@ def network() -> tuple[Any, Any, Any]:
 
 
 def train(model: Any, optimizer: Any, batch: Any, recorder: Any) -> float:
-    """Return the processor seconds of one step: other programs may run beside it."""
+    """Return the processor time of one step in seconds, which other programs do not change much."""
     inputs, targets = batch
     loss = torch.nn.CrossEntropyLoss()
     with recorder:
-        began = process_time()
+        start = process_time()
         for _ in range(NUM_STEPS):
             optimizer.zero_grad()
             loss(model(inputs), targets).backward()
             optimizer.step()
-        return (process_time() - began) / NUM_STEPS
+        return (process_time() - start) / NUM_STEPS
 
 
-def share() -> tuple[float, float, float]:
-    """Return the seconds of a step, the share of the recorder alone, and the median difference between loops."""
+def recorder_share() -> tuple[float, float, float]:
+    """Return the seconds of a step, and the share of the recorder, measured alone and as a difference of loops."""
     model, optimizer, batch = network()
     train(model, optimizer, batch, nullcontext())
     pairs = []
-    for _ in range(ROUNDS):
+    for _ in range(NUM_ROUNDS):
         recorder = RateRecorder(optimizer, every=EVERY, names=model.named_parameters())
-        with_it = train(model, optimizer, batch, recorder)
-        pairs.append((train(model, optimizer, batch, nullcontext()), with_it))
-    step = statistics.median(without for without, _ in pairs)
+        recorded = train(model, optimizer, batch, recorder)
+        pairs.append((train(model, optimizer, batch, nullcontext()), recorded))
+    step = statistics.median(plain for plain, _ in pairs)
     recorder = RateRecorder(optimizer, every=EVERY, names=model.named_parameters())
     costs = []
-    for _ in range(ROUNDS):
-        began = process_time()
+    for _ in range(NUM_ROUNDS):
+        start = process_time()
         for _ in range(EVERY):
             recorder.before_step()
             recorder.after_step()
-        costs.append((process_time() - began) / EVERY)
-    paired = statistics.median((with_it - without) / without for without, with_it in pairs)
+        costs.append((process_time() - start) / EVERY)
+    paired = statistics.median((recorded - plain) / plain for plain, recorded in pairs)
     return step, statistics.median(costs) / step, paired
 
 
-def large() -> float:
-    """Return the processor seconds that the rates of ten million parameters take."""
-    param = torch.nn.Parameter(torch.randn(LARGE))
+def large_adam() -> float:
+    """Return the processor time of effective_rates for ten million parameters, in seconds."""
+    param = torch.nn.Parameter(torch.randn(NUM_PARAMETERS))
     optimizer = torch.optim.Adam([param])
-    param.grad = torch.randn(LARGE)
+    param.grad = torch.randn(NUM_PARAMETERS)
     optimizer.step()
     times = []
-    for _ in range(ROUNDS):
-        began = process_time()
+    for _ in range(NUM_ROUNDS):
+        start = process_time()
         effective_rates(optimizer)
-        times.append(process_time() - began)
+        times.append(process_time() - start)
     return statistics.median(times)
 
 
@@ -104,11 +104,11 @@ def main() -> None:
         f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, "
         f"NumPy {np.__version__}, torch {torch.__version__}, one core"
     )
-    step, own, paired = share()
+    step, alone, paired = recorder_share()
     print(f"A step of the network: {1e3 * step:.2f} ms")
-    print(f"RateRecorder with every={EVERY}: {own:.1%} of a step (goal {SHARE_OF_STEP:.0%})")
-    print(f"The same by the difference between loops with and without it, in turn: {paired:.1%}")
-    print(f"effective_rates of {LARGE:,} parameters of Adam: {large():.3f} s (goal {SECONDS} s)")
+    print(f"RateRecorder with every={EVERY}: {alone:.1%} of a step (goal {MAX_SHARE:.0%})")
+    print(f"The same, as the difference between alternating loops with and without it: {paired:.1%}")
+    print(f"effective_rates of {NUM_PARAMETERS:,} parameters of Adam: {large_adam():.3f} s (goal {MAX_SECONDS} s)")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Train the model of the page "Your own model" by the code on that page, and record what its figures show.
+"""Run the code of the page "Your own model", and record the data of its figures.
 
-``python tests/adaptive_optim/record_your_own_model.py`` writes ``book/your_own_model.json``, so that the book needs
-no torch.
+``python tests/adaptive_optim/record_your_own_model.py`` writes ``book/your_own_model.json``, so that the book does
+not need torch.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ WORDS, BATCH, LENGTH, STEPS = 1000, 16, 5, 200
 
 
 def batches() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return sentences of random words, the r-th most frequent with a chance of about 1/r, and a label for each.
+    """Return batches of sentences and labels. The probability of the r-th word is proportional to 1/r.
 
-    A word has a score. The label says whether the scores of a sentence add up to more than 0.
+    Each word has a score. The label of a sentence is 1 if the sum of its scores is above 0.
     """
     rng = np.random.default_rng(0)
-    chances = 1 / np.arange(1, WORDS + 1)
-    words = rng.choice(WORDS, size=(STEPS, BATCH, LENGTH), p=chances / chances.sum())
+    weights = 1 / np.arange(1, WORDS + 1)
+    words = rng.choice(WORDS, size=(STEPS, BATCH, LENGTH), p=weights / weights.sum())
     labels = rng.normal(size=WORDS)[words].sum(axis=-1) > 0
     return list(zip(words, labels.astype(np.int64), strict=True))
 
 
 def run() -> dict[str, Any]:
-    """Run the code on the page: return what it recorded, ready for JSON."""
+    """Run the code of the page, and return the data of its figures, ready for JSON."""
     torch = importlib.import_module("torch")
     torch.manual_seed(0)
     sentences = batches()
-    names: dict[str, Any] = {
+    namespace: dict[str, Any] = {
         "batches": [(torch.from_numpy(words), torch.from_numpy(labels)) for words, labels in sentences]
     }
     for code in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
-        exec(code, names)
-    record, rates = names["recorder"].record, names["rates"]
+        exec(code, namespace)
+    record, rates = namespace["recorder"].record, namespace["rates"]
     histogram = rate_histogram(rates, bins=40)
     counts = np.bincount(np.ravel([words for words, _ in sentences]), minlength=WORDS)
     return {
@@ -64,7 +64,7 @@ def run() -> dict[str, Any]:
 
 
 def rounded(values: Any) -> Any:
-    """Return numbers with four digits, and None in place of nan."""
+    """Round to four significant digits, and replace nan by None."""
     if np.ndim(values):
         return [rounded(each) for each in values]
     return None if np.isnan(values) else float(f"{values:.4g}")

@@ -1,6 +1,7 @@
 """The layers of the package: which module imports which, read from the source."""
 
 import ast
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -63,6 +64,12 @@ def test_a_module_imports_only_from_lower_layers(path):
     assert not packages(path) & SITE_PACKAGES
     if layer_of(path) != "figures":
         assert "plotly" not in packages(path)
+
+
+def test_inspection_imports_only_numpy_and_the_standard_library():
+    for path in MODULES:
+        if layer_of(path) == "inspection":
+            assert packages(path) - sys.stdlib_module_names <= {"adaptive_optim", "numpy"}
 
 
 def test_the_layers_have_no_cycles_and_contain_every_module():
