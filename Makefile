@@ -67,7 +67,8 @@ matrix: .venv/test.installed
 	$(BIN)/nox
 
 # Benchmarks: build times; figures beside Plotly's own renderers; the live demo beside an empty control; sweeps beside
-# torch.optim and JAX; sparse updates beside torch.optim. pip install '.[oracle]' installs torch and JAX.
+# torch.optim and JAX; sparse updates beside torch.optim; the rates of a model. pip install '.[oracle]' installs torch and
+# JAX.
 bench: chromium
 	$(MAKE) book
 	$(BIN)/python tests/site/bench_builds.py
@@ -75,6 +76,7 @@ bench: chromium
 	$(BIN)/python tests/site/bench_live_demo.py
 	$(BIN)/python tests/adaptive_optim/bench_sweeps.py
 	$(BIN)/python tests/adaptive_optim/bench_sparse.py
+	$(BIN)/python tests/adaptive_optim/bench_inspection.py
 
 pytest:
 	$(BIN)/pytest $(PARALLEL)

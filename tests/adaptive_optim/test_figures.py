@@ -7,6 +7,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
+import test_figures_inspection
 
 import adaptive_optim
 from adaptive_optim import (
@@ -147,7 +148,8 @@ def visible_texts(trace):
 
 @each_figure
 def test_a_figure_has_a_text_alternative(name):
-    assert set(FIGURES) == {each for each in adaptive_optim.__all__ if each.startswith("plot_")}
+    tested = {*FIGURES, *test_figures_inspection.FIGURES}
+    assert tested == {each for each in adaptive_optim.__all__ if each.startswith("plot_")}
     assert figure(name).layout.meta["alt"] == ALT
     for bad in ("", "  \n", None, 3):
         with pytest.raises(ValueError, match=r"alt=.*: must describe the figure"):

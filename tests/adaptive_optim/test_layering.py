@@ -1,6 +1,7 @@
 """The layers of the package: which module imports which, read from the source."""
 
 import ast
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import pytest
 SOURCES = Path(__file__).parents[2] / "src"
 PACKAGE = SOURCES / "adaptive_optim"
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
-SITE_PACKAGES = {"sphinx", "docutils", "myst_nb", "myst_nb_plotly", "IPython", "torch", "jax", "keras"}
+SITE_PACKAGES = {"sphinx", "docutils", "myst_nb", "myst_nb_plotly", "IPython", "torch", "jax", "optax", "keras"}
 
 # Modules and subpackages, with those that each may import.
 LAYERS = {
     "optimizers": set(),
     "intervals": set(),
+    "inspection": set(),
     "workers": set(),
     "progress": set(),
     "problems": {"optimizers"},
@@ -24,7 +26,7 @@ LAYERS = {
     "text": {"validation"},
     "sparse": {"optimizers", "trajectory", "validation"},
     "skipgram": {"optimizers", "progress", "sparse", "text", "trajectory", "validation"},
-    "figures": {"intervals", "optimizers", "problems", "trajectory"},
+    "figures": {"inspection", "intervals", "optimizers", "problems", "trajectory"},
 }
 
 
@@ -62,6 +64,12 @@ def test_a_module_imports_only_from_lower_layers(path):
     assert not packages(path) & SITE_PACKAGES
     if layer_of(path) != "figures":
         assert "plotly" not in packages(path)
+
+
+def test_inspection_imports_only_numpy_and_the_standard_library():
+    for path in MODULES:
+        if layer_of(path) == "inspection":
+            assert packages(path) - sys.stdlib_module_names <= {"adaptive_optim", "numpy"}
 
 
 def test_the_layers_have_no_cycles_and_contain_every_module():

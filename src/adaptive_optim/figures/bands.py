@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from adaptive_optim.figures.layout import log_axis, new_figure, place_legend_above, set_axis
-from adaptive_optim.figures.points import rounded
+from adaptive_optim.figures.points import band_outline, rounded
 from adaptive_optim.figures.styles import NEUTRAL_COLOR, line_styles, style, with_alpha
 from adaptive_optim.intervals import median_interval
 from adaptive_optim.optimizers import Array
@@ -67,7 +66,7 @@ def plot_bands(
             low, median, high = np.nanquantile(np.asarray(values), [0.1, 0.5, 0.9], axis=1)
         bands += [low, high]
         error_bars = _error_bars(values, median, line_style["line"]["color"]) if intervals else {}
-        outline_x, outline_y = _band_outline(rounded(x, digits=6), rounded(low), rounded(high))
+        outline_x, outline_y = band_outline(rounded(x, digits=6), rounded(low), rounded(high))
         fig.add_trace(
             go.Scatter(
                 x=outline_x,
@@ -107,18 +106,6 @@ def plot_bands(
     set_axis(fig, "y", 1, title=y_title, **(log_axis(*everything) if log_y else {}))
     place_legend_above(fig)
     return fig
-
-
-def _band_outline(x: Sequence[Any], low: Sequence[Any], high: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """Return the outline of a band: along the lower side, back along the upper side, split at missing values."""
-    outline: list[tuple[Any, Any]] = []
-    for is_complete, group in groupby(zip(x, low, high, strict=True), lambda point: None not in point):
-        if is_complete:
-            points = list(group)
-            outline += [(position, bottom) for position, bottom, _ in points]
-            outline += [(position, top) for position, _, top in reversed(points)]
-            outline.append((None, None))
-    return [position for position, _ in outline[:-1]], [side for _, side in outline[:-1]]
 
 
 def _error_bars(samples: Any, median: Array, color: str) -> dict[str, Any]:

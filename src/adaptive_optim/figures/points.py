@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -29,3 +31,15 @@ def rounded(values: Array, decimals: int | None = None, digits: int = 3) -> list
     if decimals is None:
         return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values]
     return [float(value) if np.isfinite(value) else None for value in np.round(values, decimals)]
+
+
+def band_outline(x: Sequence[Any], low: Sequence[Any], high: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Return the outline of a band: along the lower side, back along the upper side, split at missing values."""
+    outline: list[tuple[Any, Any]] = []
+    for is_complete, group in groupby(zip(x, low, high, strict=True), lambda point: None not in point):
+        if is_complete:
+            points = list(group)
+            outline += [(position, bottom) for position, bottom, _ in points]
+            outline += [(position, top) for position, _, top in reversed(points)]
+            outline.append((None, None))
+    return [position for position, _ in outline[:-1]], [side for _, side in outline[:-1]]
