@@ -146,7 +146,7 @@ TORCH = [
     ("Adafactor", {}),
     ("Adafactor", {"weight_decay": 0.1, "maximize": True, "d": 1.5, "eps": (1e-3, 1e-3)}),
 ]
-# With these rates a step changes the parameters by about their own size, so its change has all digits.
+# With these learning rates, steps are about as large as the parameters, so their rounding error is small.
 TORCH_RATES = {"Adadelta": 100.0, "Adafactor": 5.0}
 
 
@@ -260,7 +260,7 @@ def test_each_parameter_group_of_torch_has_its_own_settings_and_each_parameter_a
         direction = torch_mean(optimizer.state[params[name]], group)
         assert_step_equals_rate_times_direction(old[name], params[name].detach().numpy(), rate, direction)
     assert list(effective_rates(optimizer, names=params)) == list(params)
-    # torch knows the names if it was given them.
+    # An optimizer created from named parameters has the names.
     named = torch.optim.Adam(params.items())
     torch_run(torch, named, params)
     assert list(effective_rates(named)) == list(params)
@@ -456,16 +456,16 @@ def test_a_step_of_optax_is_the_rate_times_the_direction(optax, kind, options):
     old, new, state, grads = optax_run(getattr(optax, kind)(rate, **options), recorder=recorder)
     inner = accumulator(state)
     for name in SHAPES:
-        own = inner._replace(
+        leaf_state = inner._replace(
             **{field: value[name] for field, value in inner._asdict().items() if isinstance(value, dict)}
         )
         if kind == "sgd":
-            direction = double(own.trace)
+            direction = double(leaf_state.trace)
         elif kind in ("adagrad", "rmsprop", "adadelta"):
             direction = double(grads[name])
         else:
             settings = {"nesterov": kind.startswith("nadam"), **options}
-            direction = optax_mean(own, settings, double(grads[name]))
+            direction = optax_mean(leaf_state, settings, double(grads[name]))
         decay = rate * options.get("weight_decay", 0.0)
         assert_step_equals_rate_times_direction(old[name], new[name], recorder.last_rates[name], direction, decay)
         np.testing.assert_array_equal(np.isnan(recorder.last_rates[name]), ~HAS_GRADIENT[name])
@@ -514,8 +514,8 @@ def test_a_state_of_optax_is_found_in_chains_wrappers_and_injected_settings(opta
         again = optax.adam(schedule, b2=0.9 if name in ("injected", "named") else 0.999)
         _, _, plain, _ = optax_run(again)
         for leaf in SHAPES:
-            own = accumulator(plain)
-            direction = optax_mean(own._replace(mu=own.mu[leaf], nu=own.nu[leaf]), {}, None)
+            leaf_state = accumulator(plain)
+            direction = optax_mean(leaf_state._replace(mu=leaf_state.mu[leaf], nu=leaf_state.nu[leaf]), {}, None)
             assert_step_equals_rate_times_direction(old[leaf], new[leaf], rates[leaf], direction)
 
 
