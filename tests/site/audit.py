@@ -1,7 +1,7 @@
-"""Examine every page of the built site, and write what was found to _build/audit.
+"""Check every page of the built site, and write the results to _build/audit.
 
-Arguments: the pages to examine, by default all. With --quick, what no change may break: each page is loaded once,
-with axe in one of its modes, and Lighthouse loads five pages.
+Arguments: the pages to check, by default all. With --quick, each page is loaded once, with axe in one of its modes,
+and Lighthouse loads five pages.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from playwright.sync_api import Error
 from tqdm import tqdm
 
 REPORT = ROOT / "_build" / "audit"
-# It only leads on.
+# It only redirects.
 FIRST = "index.html"
 
 # Pages of each kind: text, formulas, many figures, the most elements, the live demo.
 FIVE = [f"book/{name}.html" for name in ("index", "adam", "things_to_observe", "embeddings", "live_demo")]
 
-# Programs that examine the site as a whole; they print what is wrong.
+# Programs that check the site as a whole; they print what is wrong.
 SITE_WIDE = {
     "the same in two clean builds": "audit_reproducible.py",
     "good after a killed build": "audit_killed_builds.py",
@@ -42,7 +42,7 @@ SITE_WIDE = {
 
 
 def pages() -> list[str]:
-    """Return all pages that stay."""
+    """Return all pages but the one that redirects."""
     names = (path.relative_to(SITE) for path in SITE.rglob("*.html"))
     return sorted(name.as_posix() for name in names if not name.parts[0].startswith("_") and name != Path(FIRST))
 
@@ -55,7 +55,7 @@ def chapters() -> list[str]:
 
 
 def examine(home: str, name: str, mode: int | None = None) -> Row:
-    """Return what is found on a page in a browser of its own, for axe in all modes or in one."""
+    """Check a page in a new browser, with axe in all modes or in one."""
     url = f"{home}/{name}"
     modes = audit_axe.MODES if mode is None else [audit_axe.MODES[mode % len(audit_axe.MODES)]]
     try:
@@ -73,13 +73,13 @@ def examine(home: str, name: str, mode: int | None = None) -> Row:
                 row["KB"] = Cell(f"{weight:.0f}", audit_weight.judge(name, weight))
             return row
     except Error as error:
-        return {"cannot be examined": count([str(error)])}
+        return {"cannot be checked": count([str(error)])}
 
 
 def examine_pages(home: str, names: list[str], quick: bool) -> Rows:
-    """Return what is found on each page."""
+    """Check each page."""
     rows: Rows = {name: {} for name in names}
-    # Alone: what else runs would slow the pages down.
+    # Before the others: programs that run at the same time slow the pages down.
     with audit_lighthouse.Lighthouse() as lighthouse:
         loaded = [name for name in (FIVE if quick else chapters()) if name in rows]
         measured = audit_lighthouse.check(lighthouse, [f"{home}/{name}" for name in loaded])
@@ -93,15 +93,15 @@ def examine_pages(home: str, names: list[str], quick: bool) -> Rows:
 
 
 def run(program: str) -> Cell:
-    """Return what a program found that examines the site as a whole."""
+    """Return what a program found that checks the site as a whole."""
     command = [sys.executable, Path(__file__).with_name(program)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    lines = done.stdout.strip().splitlines() or ["it said nothing"]
+    lines = done.stdout.strip().splitlines() or ["no output"]
     return Cell("1", lines[-30:]) if done.returncode else Cell("0")
 
 
 def examine_whole(gone: list[str]) -> Rows:
-    """Return what is found on the site as a whole."""
+    """Check the site as a whole."""
     cells = {"known faults of HTML that are gone": count(gone)}
     for name, program in tqdm(SITE_WIDE.items(), "the whole site", unit="program"):
         cells[name] = run(program)
@@ -109,23 +109,23 @@ def examine_whole(gone: list[str]) -> Rows:
 
 
 def main(*only: str) -> int:
-    """Examine the site, or only the pages that are named; 1 if something is wrong."""
+    """Check the site, or only the pages that are named; return 1 if something is wrong."""
     quick = only == ("--quick",)
     only = () if quick else only
     names = [*only] or [*chapters(), *(name for name in pages() if name not in chapters())]
     with served(SITE) as home:
         rows = examine_pages(home, names, quick)
-        # The first page is gone before anything else can be seen of it.
+        # A browser leaves the first page at once.
         html, gone = audit_html.check(home, [*names, FIRST])
     for name, problems in html.items():
         rows.setdefault(name, {})["HTML"] = count(problems)
     whole = {} if only or quick else examine_whole(gone)
     good = audit_report.is_green(rows, whole)
-    told = f"{len(rows)} pages: " + ("nothing is wrong." if good else "something is wrong.")
-    audit_report.write(REPORT, {"Pages": rows, "The whole site": whole}, told)
+    summary = f"{len(rows)} pages: " + ("nothing is wrong." if good else "something is wrong.")
+    audit_report.write(REPORT, {"Pages": rows, "The whole site": whole}, summary)
     print(audit_report.table(rows, "page"), audit_report.table(whole, "the whole site"), sep="\n\n")
     print("", *audit_report.faults(rows), *audit_report.faults(whole), sep="\n")
-    print(f"{told} What and where: {REPORT / 'index.html'}")
+    print(f"{summary} What and where: {REPORT / 'index.html'}")
     return 0 if good else 1
 
 

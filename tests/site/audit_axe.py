@@ -1,4 +1,4 @@
-"""What axe finds on a page with everything opened: light and dark, on a wide screen and on a phone."""
+"""Run axe on a page with all folds open: light and dark, on a wide screen and on a phone."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ WINDOWS = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
 # Color schemes, and windows in each.
 MODES = [(scheme, window) for scheme in ("light", "dark") for window in WINDOWS]
 
-# Every rule, those that axe still tries out too, except for level AAA, which asks of all text what is asked here of
-# the text that is read at length.
+# All rules, experimental ones too, except for those of level AAA.
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice", "experimental"]
 
 OPEN_ALL = """() => {
@@ -22,7 +21,7 @@ OPEN_ALL = """() => {
     for (const button of document.querySelectorAll(".toggle-hidden > .toggle-button")) button.click();
 }"""
 
-# The theme's button shows on the way back up alone, and as it likes.
+# The theme shows the button only while the reader scrolls up.
 SHOW_BUTTON = "#pst-back-to-top { display: block !important; }"
 
 RUN = """rules => axe.run({ runOnly: rules, resultTypes: ["violations"] })
@@ -30,7 +29,7 @@ RUN = """rules => axe.run({ runOnly: rules, resultTypes: ["violations"] })
 
 
 def open_all(page: Page) -> None:
-    """Open every fold, and let every figure be drawn."""
+    """Open every fold, and wait until every figure is drawn."""
     page.evaluate(OPEN_ALL)
     for figure in page.locator(".plotly-figure").all():
         figure.scroll_into_view_if_needed()
@@ -39,7 +38,7 @@ def open_all(page: Page) -> None:
 
 
 def tell(result: dict[str, Any], where: str) -> list[str]:
-    """Return what axe found, one problem for each rule."""
+    """Return axe's findings, one for each rule."""
     if not result["passes"]:
         return [f"{where}: axe found nothing to check"]
     return [

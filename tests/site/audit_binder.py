@@ -1,4 +1,4 @@
-"""Open every chapter as Binder does: repo2docker's steps in an environment of their own, JupyterLab, Run All."""
+"""Open every chapter as Binder does: run repo2docker's steps in a new environment, then Run All in JupyterLab."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ import repo2docker
 from playwright.sync_api import Browser, Page, TimeoutError
 
 ROOT = Path(__file__).parents[2]
-# What the book relies on repo2docker to do once the sources are there, in this order.
+# What repo2docker has to run after it has copied the sources, in this order.
 STEPS = [
     '${KERNEL_PYTHON_PREFIX}/bin/pip install --no-cache-dir -r "requirements.txt"',
     "${KERNEL_PYTHON_PREFIX}/bin/pip install --no-cache-dir .",
     "chmod +x postBuild",
     "./postBuild",
 ]
-# Seconds: more than a busy machine needs.
+# Timeouts in seconds.
 START, RUN, DRAW = 120, 900, 30
 
 # What JupyterLab knows of its one open document.
@@ -81,7 +81,7 @@ def base(python: str) -> list[str]:
 
 
 def environment(prefix: Path, tree: Path) -> dict[str, str]:
-    """Return the variables of a session in Binder, where the sources are the home: nothing of this machine's."""
+    """Return the environment variables of a session in Binder, where the sources are the home folder."""
     keep = {name: os.environ[name] for name in ("LANG", "TMPDIR", "SSL_CERT_FILE") if name in os.environ}
     path = f"{prefix / 'bin'}:/usr/local/bin:/usr/bin:/bin"
     return {**keep, "PATH": path, "HOME": str(tree), "KERNEL_PYTHON_PREFIX": str(prefix)}
@@ -219,7 +219,7 @@ def audit() -> list[str]:
             found = []
             for chapter in chapters(tree):
                 start = time.monotonic()
-                # In Binder nobody was there before. Here, JupyterLab would open what was open last.
+                # JupyterLab would also open what was open before. In Binder nothing was.
                 problems = _visit(browser, f"{address}/{launch_path(chapter)}?token={token}&reset")
                 seconds = time.monotonic() - start
                 print(f"  {chapter.name}: {'; '.join(problems) or 'good'}, {seconds:.0f} s", flush=True)

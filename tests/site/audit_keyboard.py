@@ -1,4 +1,4 @@
-"""What a reader without a mouse meets: the skip link, a visible focus, and everything wide within reach."""
+"""Check a page without a mouse: the skip link, the visible focus, and that wide areas scroll."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from audit_axe import open_all
 from playwright.sync_api import Browser, Page
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-# More stops than any page has.
+# Pages have fewer.
 MOST_STOPS = 1000
 
-# What a focus can change, of the element, of what is in it, and of its box; the outline's contrast with what is
-# behind it has to be that of a control (WCAG 1.4.11).
+# Whether the focus changes the look of an element, its parent or its children, and the contrast of the outline with
+# the background (WCAG 1.4.11).
 FOCUS = """() => {
     const stop = document.activeElement;
     if (!stop || stop === document.body || stop.dataset.auditSeen) return null;
@@ -53,7 +53,7 @@ FOCUS = """() => {
     return { told, isSeen, contrast, isOnScreen };
 }"""
 
-# What is wider than its box, and what hides it.
+# Elements that are wider than their box, and cannot be scrolled with the keyboard.
 WIDE_PARTS = """() => {
     const isSeen = element => element.checkVisibility({ visibilityProperty: true }) && element.clientWidth > 0;
     const told = element => `${element.cloneNode().outerHTML} ${element.textContent.trim().slice(0, 40)}`;
@@ -78,7 +78,7 @@ WIDE_PARTS = """() => {
 }"""
 
 
-# Tab begins anew, also on a page that puts the reader into a field.
+# Move the focus to the start of the page.
 BEGIN = """() => {
     document.body.tabIndex = -1;
     document.body.focus();
@@ -89,7 +89,7 @@ BEGIN = """() => {
 
 
 def skip_link(page: Page) -> list[str]:
-    """Return what is wrong with the first stop, which leads past everything that is the same on all pages."""
+    """Return what is wrong with the skip link, the first stop of the Tab key."""
     page.evaluate(BEGIN)
     page.keyboard.press("Tab")
     first = page.evaluate("document.activeElement.getAttribute('href')")

@@ -1,7 +1,7 @@
-"""Whether a build that was killed, at any moment, is followed by a good one.
+"""Whether the build after a killed build makes the same site.
 
-``make pdf`` has made the site here. A copy of all that was built is damaged so that every phase of a build has
-something to do, its build is killed, and the next one has to give the same site. Long experiments are spared.
+``make pdf`` has made the site here. In a copy, some results of every phase of a build are deleted, a build is
+killed, and the next one has to make the same site. Long experiments do not run again.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from audit_reproducible import ROOT, build, copy_sources, differences
 from jupyter_cache import get_cache
 
 KILLS = 6
-# Chapters that run in a moment.
+# Chapters that run in a few seconds.
 CHAPTERS = ("book/index", "book/myst_nb_plotly")
 
 
 def damage(built: Path) -> None:
-    """Take away the pages, some runs and some pictures."""
+    """Delete the pages, some executed notebooks and some pictures."""
     shutil.rmtree(built / "html", ignore_errors=True)
     shutil.rmtree(built / ".doctrees", ignore_errors=True)
     (built / ".succeeded").unlink(missing_ok=True)
@@ -48,7 +48,7 @@ def finish(folder: Path) -> float:
 
 
 def audit() -> list[str]:
-    """Return what differs in builds that follow one that was killed."""
+    """Return what differs in builds after killed builds."""
     problems = []
     with tempfile.TemporaryDirectory(prefix="killed-builds-") as temporary:
         folder = Path(temporary, "book")

@@ -1,4 +1,4 @@
-"""How fast and how good Lighthouse finds a page, as on a phone with a slow line and as on a desktop."""
+"""Measure pages with Lighthouse, as on a phone with a slow line and as on a desktop."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tqdm import tqdm
 
 PROGRAM = Path(__file__).with_name("lighthouse.mjs")
 ONCE = {"accessibility": "accessibility", "best-practices": "best practices", "seo": "SEO"}
-# Of the median of three loads. Performance is a score, blocking in ms; Lighthouse shows a shift with three digits.
+# Limits of the median of three loads. Performance is a score, blocking is in ms.
 AT_LEAST = {"mobile": 95, "desktop": 99}
 AT_MOST = {"shift": 0.02, "blocking": 100}
 FORMS = ["mobile", "desktop"]
 COLUMNS = [*AT_LEAST, *AT_MOST, *ONCE.values()]
-# Told where a page is slow: seconds.
+# Reported where a page is slow, in seconds.
 TIMES = {
     "first-contentful-paint": "first paint",
     "largest-contentful-paint": "largest paint",
@@ -35,11 +35,11 @@ Answer = dict[str, Any]
 
 
 class LighthouseError(Exception):
-    """Lighthouse gave no answer."""
+    """Lighthouse cannot measure a page."""
 
 
 class Lighthouse:
-    """Lighthouse, and its Chromium, for as long as the context lasts."""
+    """A context in which Lighthouse and its Chromium run."""
 
     def __enter__(self) -> Lighthouse:
         path = chromium.find()
@@ -73,7 +73,7 @@ class Lighthouse:
 
 
 def measured(form: str, answer: Answer) -> dict[str, float]:
-    """Return the numbers of a load that are judged."""
+    """Return the numbers of a load that have limits."""
     numbers = {form: answer["scores"]["performance"], "shift": answer["numbers"]["cumulative-layout-shift"]}
     if form == "mobile":
         numbers["blocking"] = answer["numbers"]["total-blocking-time"]
@@ -86,7 +86,7 @@ def is_good(name: str, number: float) -> bool:
 
 
 def medians(loads: list[dict[str, float]]) -> dict[str, float] | None:
-    """Return the median of three loads, or the worse of two where a third could change no verdict; None before."""
+    """Return the median of three loads, or the worse of two if both are on the same side of all limits, or None."""
     if len(loads) < 2:
         return None
     first, second, *third = loads
@@ -97,36 +97,36 @@ def medians(loads: list[dict[str, float]]) -> dict[str, float] | None:
     return {name: (min if name in AT_LEAST else max)(first[name], second[name]) for name in first}
 
 
-def judge(number: float, name: str, told: str) -> Cell:
+def judge(number: float, name: str, details: str) -> Cell:
     """Return the cell of a number with a limit."""
     limit = f"at least {AT_LEAST[name]}" if name in AT_LEAST else f"at most {AT_MOST[name]}"
     if is_good(name, number):
         return Cell(f"{number:g}")
-    # Speed is that of the machine, too, and CI's is one that others use.
+    # A machine of CI is slow at times.
     if name != "shift" and os.environ.get("CI"):
         return Cell(f"{number:g}, wanted {limit}", unknown=True)
-    return Cell(f"{number:g}", [f"{number:g}, wanted {limit}: {told}"])
+    return Cell(f"{number:g}", [f"{number:g}, wanted {limit}: {details}"])
 
 
 def judge_score(score: int, failures: list[str]) -> Cell:
-    """Return the cell of a score that has to be full."""
+    """Return the cell of a score that has to be 100."""
     return Cell(str(score), [] if score == 100 else failures or ["no score"])
 
 
 @dataclass
 class Page:
-    """What Lighthouse says of a page."""
+    """The loads of a page."""
 
     url: str
     answers: dict[str, list[Answer]] = field(default_factory=lambda: {form: [] for form in FORMS})
     error: str | None = None
 
     def numbers(self, form: str) -> dict[str, float] | None:
-        """Return the medians, or None if another load is wanted."""
+        """Return the medians, or None if another load is needed."""
         return medians([measured(form, answer) for answer in self.answers[form]])
 
     def load(self, lighthouse: Lighthouse, form: str) -> None:
-        """Load the page once more, if that is wanted; the first time, for all scores."""
+        """Load the page once more if needed; the first time, for all scores."""
         if self.error is not None or self.numbers(form):
             return
         wanted = ONCE if form == "mobile" and not self.answers[form] else ()
@@ -136,7 +136,7 @@ class Page:
             self.error = str(error)
 
     def row(self) -> Row:
-        """Return the cells of the page, once it has been loaded as often as is wanted."""
+        """Return the cells of the page after its last load."""
         row: Row = {}
         shifts: dict[str, float] = {}
         if self.error is not None:
@@ -145,10 +145,10 @@ class Page:
             numbers = self.numbers(form)
             assert numbers is not None, f"{form}: too few loads"
             shifts[form] = numbers.pop("shift")
-            told = ", ".join(
+            details = ", ".join(
                 f"{label} {answers[-1]['numbers'][name] / 1000:.2f} s" for name, label in TIMES.items()
             )
-            row |= {name: judge(number, name, told) for name, number in numbers.items()}
+            row |= {name: judge(number, name, details) for name, number in numbers.items()}
             for name in answers[0]["scores"].keys() & ONCE:
                 row[ONCE[name]] = judge_score(answers[0]["scores"][name], answers[0]["failures"][name])
         worst = max(shifts, key=lambda form: shifts[form])
@@ -159,8 +159,8 @@ class Page:
 def check(lighthouse: Lighthouse, urls: list[str]) -> list[Row]:
     """Return the cells of each page.
 
-    All pages are loaded once, then all again: a machine that others use is slow for a while, and not for all loads
-    of a page.
+    All pages are loaded once, then all again: a busy machine is slow for some minutes, and must not be slow for all
+    loads of one page.
     """
     pages = [Page(url) for url in urls]
     works = [(page, form) for _ in range(3) for page in pages for form in FORMS]

@@ -1,4 +1,4 @@
-"""What the audit found, and how it is told: a table on the terminal, a page and a file."""
+"""Write the results of the audit: a table for the terminal, a page and a JSON file."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
 
-MOST_LETTERS = 300  # of a line in the log
+MAX_LINE_LENGTH = 300  # in the log
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a check says of a page, and what is wrong there."""
+    """The result of a check of a page, and the problems that it found."""
 
     shown: str
     problems: list[str] = field(default_factory=list)
-    unknown: bool = False  # it could not be checked, which is told and no fault
+    unknown: bool = False  # the check could not run: reported, but no fault
 
     @property
     def state(self) -> str:
@@ -29,7 +29,7 @@ Rows = dict[str, Row]
 
 
 def count(problems: Iterable[str]) -> Cell:
-    """Return a cell that shows how much is wrong."""
+    """Return a cell that shows the number of problems."""
     listed = list(problems)
     return Cell(str(len(listed)), listed)
 
@@ -41,12 +41,12 @@ def is_green(*parts: Rows) -> bool:
 
 
 def columns_of(rows: Rows) -> list[str]:
-    """Return the names of all checks, in the order in which they come."""
+    """Return the names of all checks, in their order."""
     return list(dict.fromkeys(name for row in rows.values() for name in row))
 
 
 def table(rows: Rows, first: str) -> str:
-    """Return the rows as a table of text, what is wrong marked with an exclamation mark."""
+    """Return the rows as a table of text. An exclamation mark stands after each fault."""
     columns = columns_of(rows)
     marks = {"bad": "!", "unknown": "?", "good": ""}
 
@@ -64,9 +64,9 @@ def table(rows: Rows, first: str) -> str:
 
 
 def faults(rows: Rows) -> list[str]:
-    """Return a line for each cell that is bad, with the first of its problems: a log is all that some can see."""
+    """Return a line for each cell with a fault, with its first problem, for the log."""
     return [
-        f"{name}, {column}: {cell.problems[0]}"[:MOST_LETTERS]
+        f"{name}, {column}: {cell.problems[0]}"[:MAX_LINE_LENGTH]
         for name, row in rows.items()
         for column, cell in row.items()
         if cell.state == "bad"
@@ -89,8 +89,8 @@ summary { cursor: pointer; } :focus-visible { outline: 3px solid Highlight; }
 """
 
 
-def page(titled: dict[str, Rows], told: str) -> str:
-    """Return the report as an HTML page: each wrong cell opens to what is wrong."""
+def page(titled: dict[str, Rows], summary: str) -> str:
+    """Return the report as an HTML page. Each cell with a fault opens to show its problems."""
     signs = {"good": "✓", "bad": "✗", "unknown": "?"}
 
     def html(cell: Cell | None) -> str:
@@ -117,11 +117,11 @@ def page(titled: dict[str, Rows], told: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Audit of the site</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>'
-        f"<body><main><h1>Audit of the site</h1><p>{escape(told)}</p>{''.join(parts)}</main></body></html>\n"
+        f"<body><main><h1>Audit of the site</h1><p>{escape(summary)}</p>{''.join(parts)}</main></body></html>\n"
     )
 
 
-def write(folder: Path, titled: dict[str, Rows], told: str) -> None:
+def write(folder: Path, titled: dict[str, Rows], summary: str) -> None:
     """Write the report as audit.json and index.html."""
     folder.mkdir(parents=True, exist_ok=True)
     data = {
@@ -132,4 +132,4 @@ def write(folder: Path, titled: dict[str, Rows], told: str) -> None:
         for title, rows in titled.items()
     }
     (folder / "audit.json").write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
-    (folder / "index.html").write_text(page(titled, told), encoding="utf-8")
+    (folder / "index.html").write_text(page(titled, summary), encoding="utf-8")

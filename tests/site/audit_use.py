@@ -1,4 +1,4 @@
-"""What happens while everything on a page is used: violations of its policy, requests elsewhere, errors."""
+"""Use all controls of a page, and note violations of its policy, requests to other hosts, and errors."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from audit_axe import open_all
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request
 from playwright.sync_api import TimeoutError as NotThere
 
-# ms that a control may take until it can be used.
-PATIENCE = 3000
+# ms until a control can be used.
+TIMEOUT = 3000
 
-# Runs before the page: browsers tell of a violation where it happens.
+# Runs before the page, to hear of each violation.
 LISTEN = """document.addEventListener("securitypolicyviolation", event => {
     const { effectiveDirective, blockedURI, sample, sourceFile, lineNumber } = event;
     auditViolation(`${effectiveDirective} stops ${blockedURI} ${sample} (${sourceFile}:${lineNumber})`);
@@ -81,14 +81,14 @@ class Heard:
 
 
 def controls(page: Page) -> Iterator[Locator]:
-    """Yield every control that can be seen when its turn comes; what the use of another one hides is left out."""
+    """Yield every control, except for those that the use of others hides."""
     for handle in page.locator(CONTROLS).all():
         if handle.is_visible() and handle.is_enabled():
             yield handle
 
 
 def use(page: Page, control: Locator) -> None:
-    """Use a control as a reader does, and leave it as it was where that is a second click."""
+    """Use a control as a reader does. A second click on a button restores its state."""
     kind = control.evaluate("({ localName, type }) => localName === 'input' ? type : localName")
     if kind == "range":
         control.focus()
@@ -100,8 +100,8 @@ def use(page: Page, control: Locator) -> None:
         control.fill("adam")
     else:
         for _ in range(2):
-            control.click(timeout=PATIENCE)
-            # The second click would be on the dialog that the first has opened.
+            control.click(timeout=TIMEOUT)
+            # An open dialog would receive the second click.
             if page.locator("dialog[open]").count():
                 search = page.locator("dialog[open] input")
                 if search.count():
@@ -116,11 +116,11 @@ def use_everything(page: Page) -> list[str]:
     open_all(page)
     stuck = []
     for control in controls(page):
-        told = control.evaluate("element => element.cloneNode().outerHTML")
+        html = control.evaluate("element => element.cloneNode().outerHTML")
         try:
             use(page, control)
         except NotThere:
-            stuck.append(f"cannot be used: {told}")
+            stuck.append(f"cannot be used: {html}")
     page.mouse.wheel(0, -100_000)
     page.wait_for_load_state("networkidle")
     return stuck
@@ -132,7 +132,7 @@ def check(chromium: Browser, url: str) -> Heard:
     with chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light") as context:
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = context.new_page()
-        page.set_default_timeout(10 * PATIENCE)
+        page.set_default_timeout(10 * TIMEOUT)
         heard.listen(page)
         page.goto(url)
         html = page.evaluate(HTML)

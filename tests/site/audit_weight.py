@@ -1,4 +1,4 @@
-"""How much a page loads before the reader does anything, KB as they are sent."""
+"""Measure how much a page loads before the reader does anything, in compressed KB."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LIMITS = {bench_live_demo.PAGE: bench_live_demo.PAGE_KB}
 
 
 def check(chromium: Browser, url: str) -> float:
-    """Return the KB that a page loads, fonts and pictures apart."""
+    """Return the KB that a page loads, without fonts and pictures."""
     with bench_figures.opened(chromium, "") as (page, session):
         return bench_figures.before_figures(bench_figures.load(page, bench_figures.Traffic(session), url))
 

@@ -22,13 +22,13 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request,
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
 
-# Milliseconds: more than a busy machine needs.
-PATIENCE = 20_000
+# Milliseconds.
+TIMEOUT = 20_000
 # Benchmarks and the audit are programs of their own, with no test in them.
 collect_ignore_glob = ["audit*.py", "bench_*.py"]
 # Tests of the audit use its modules, which are also programs.
 sys.path.append(str(Path(__file__).parent))
-expect.set_options(timeout=PATIENCE)
+expect.set_options(timeout=TIMEOUT)
 
 
 def load_module(path: Path) -> ModuleType:
@@ -48,8 +48,7 @@ def pages() -> list[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     # Module scope: a page is opened once, and all tests of it follow each other.
     if "page_name" in metafunc.fixturenames:
-        # The first page only leads on to book/index.html. Without a site there has to be something to parametrize
-        # with, for the tests to fail and not to be skipped.
+        # The first page only redirects. Without a site, the tests have to fail: without a name, they are skipped.
         names = [name for name in pages() if name != "index.html"] or ["book/index.html"]
         metafunc.parametrize("page_name", names, scope="module")
 
@@ -166,7 +165,7 @@ def open_page() -> Callable[[Page, str], Visit]:
     def open_page(page: Page, url: str) -> Visit:
         home = "/".join(url.split("/")[:3])
         visit = Visit(page, home)
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(TIMEOUT)
         page.goto(url)
         visit.draw_all()
         return visit

@@ -1,4 +1,4 @@
-"""Blocks below the fold wait to be laid out, and are there for whoever comes to one of them."""
+"""Blocks below the fold are laid out later, or at once when the reader goes to one of them."""
 
 import pytest
 
@@ -79,7 +79,7 @@ def test_no_block_moves_another_that_is_in_sight_or_itself(page, address):
 @pytest.mark.parametrize("act", ["mouse", "focus"])
 def test_who_does_something_before_the_scripts_are_there_finds_all_blocks_laid_out_then(page, address, act):
     held = []
-    page.route("**/site.js*", lambda route: held.append(route))
+    page.route("**/layout.js*", lambda route: held.append(route))
     page.goto(f"{address}/{CHAPTER}", wait_until="commit")
     page.locator("#fold").wait_for(state="attached")
     if act == "mouse":
