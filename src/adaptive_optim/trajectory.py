@@ -146,7 +146,7 @@ def minimize(
     ...     Adagrad(0.5), lambda params, step: params, run.final_params, 2, state=run.state, first_step=3
     ... )
     >>> more.params[-1].round(3)
-    array([2.507, 0.   ])
+    array([2.518, 0.   ])
 
     Minimize a function of a matrix and a vector:
 

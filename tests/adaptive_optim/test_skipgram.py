@@ -334,7 +334,8 @@ def test_a_run_that_diverges_does_not_affect_the_others():
     result = train(MODEL, SGD(rates[:, None, None]), NUM_STEPS, **options)
     finite, diverged = [0, 3], [1, 2]
     assert (result.diverged_at[finite] == -1).all()
-    assert 0 < result.diverged_at[2] < result.diverged_at[1] < 20
+    # In one step a rate of 1e30 gives parameters whose squares overflow.
+    assert 0 == result.diverged_at[2] < result.diverged_at[1] < 20
     for values in (result.words, result.contexts, result.path_length, result.idle_path_length, result.rate):
         assert np.isnan(values[diverged]).all()
         assert np.isfinite(values[finite]).any()
@@ -351,10 +352,11 @@ def test_a_run_that_diverges_does_not_affect_the_others():
 @pytest.mark.parametrize("rate", [1e25, 1e30, 1e38])
 def test_divergence_in_the_last_steps_is_detected(rate, num_steps):
     result = train(MODEL, SGD(np.array([rate, 1.0])[:, None, None]), num_steps, seed=0, batch_size=BATCH_SIZE)
-    # After the second step a row has been multiplied by the rate twice.
-    assert (result.diverged_at >= 0).tolist() == [num_steps > 1, False]
-    for values in (result.words[0], result.contexts[0], result.gains[-1, 0]):
-        assert np.isfinite(values).all() == (num_steps == 1)
+    # The squares of the parameters overflow after the first step.
+    assert result.diverged_at.tolist() == [0, -1]
+    for values in (result.words, result.contexts, result.gains[-1]):
+        assert not np.isfinite(values[0]).any()
+        assert np.isfinite(values[1]).all()
 
 
 @pytest.mark.usefixtures("no_notebook")
