@@ -117,7 +117,9 @@ class inverse_time(_Factor):
     ValueError
         If the scale is out of range.
 
-    Notes ----- Equal to ``keras.optimizers.schedules.InverseTimeDecay(1.0, scale, 1.0)``. Its sum is infinite and
+    Notes
+    -----
+    Equal to ``keras.optimizers.schedules.InverseTimeDecay(1.0, scale, 1.0)``. Its sum is infinite and
     the sum of its squares is finite, as Robbins and Monro require.
 
     References
@@ -240,10 +242,14 @@ class linear_warmup(_Factor):
     ValueError
         If the number of steps is out of range.
 
-    Notes ----- The factor of the first step is 0: the parameters stay, and the optimizer's state receives the
+    Notes
+    -----
+    The factor of the first step is 0: the parameters stay, and the optimizer's state receives the
     gradient. Equal to ``optax.linear_schedule(0.0, 1.0, transition_steps=num_steps)``.
 
-    References ---------- Goyal et al. (2017), "Accurate, large minibatch SGD: training ImageNet in 1 hour", section
+    References
+    ----------
+    Goyal et al. (2017), "Accurate, large minibatch SGD: training ImageNet in 1 hour", section
     2.2, "gradual warmup", which starts from the rate for a small batch instead of 0.
 
     Examples

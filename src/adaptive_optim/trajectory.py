@@ -110,7 +110,9 @@ def minimize(
         in its dtype, the gradient has another shape, the optimizer changes the shape of state or parameters, or
         another argument is invalid. Also if ``gradient`` writes to the parameters in place.
 
-    Notes ----- A run *diverges* at the first step after which its parameters, or their squares, are not finite, or
+    Notes
+    -----
+    A run *diverges* at the first step after which its parameters, or their squares, are not finite, or
     in which a rate becomes 0 because an accumulator overflowed. From then on its parameters and rates are ``nan``;
     the other runs continue. The rate is judged before the schedule multiplies it: a warm-up from 0 is no
     divergence.
