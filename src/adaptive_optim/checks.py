@@ -46,8 +46,8 @@ def check_optimizer(optimizer: Any) -> None:
     - Runs side by side have the bits of each run alone. This also holds if a setting is an array with the same
       number for each run.
 
-    The optimizer is checked on vectors, ``(3,)``, and on runs side by side, ``(2, 3)``. So the check is for
-    optimizers that treat each coordinate alone, not for those of matrices.
+    The optimizer is checked on vectors, ``(3,)``, and on runs side by side, ``(2, 3)``. If it has the class
+    attribute ``is_elementwise = False``, it is checked on a matrix, ``(2, 3)``, and not on runs side by side.
 
     Examples
     --------
@@ -72,12 +72,14 @@ def check_optimizer(optimizer: Any) -> None:
         if not failures:
             for check in (_check_purity, _check_dtype, _check_rate, _check_zeros):
                 failures += _run(check, instance)
-            failures += (
-                _run(_check_repetition, instance) or _run(_check_batch, instance) or _run(_check_settings, instance)
-            )
+            failures += _run(_check_repetition, instance) or _run(_check_runs, instance)
     if failures:
         lines = "\n".join(f"- {failure}" for failure in failures)
         raise AssertionError(f"{name} does not follow the contract of an optimizer:\n{lines}")
+
+
+def _shape(optimizer: Any) -> tuple[int, ...]:
+    return (3,) if getattr(optimizer, "is_elementwise", True) else (2, 3)
 
 
 def _gradients(*shape: int, dtype: Any = float) -> list[Any]:
@@ -146,9 +148,10 @@ def _check_class(optimizer: Any) -> Failures:
 
 
 def _check_state(optimizer: Any) -> Failures:
-    state = optimizer.init(np.ones(3))
+    params = np.ones(_shape(optimizer))
+    state = optimizer.init(params)
     if not isinstance(state, tuple) or not hasattr(state, "_fields"):
-        yield f"init, params array([1., 1., 1.]): returned {state!r}, must be a NamedTuple"
+        yield f"init, params {params!r}: returned {state!r}, must be a NamedTuple"
         return
     try:
         is_same = all(map(_is_equal, pickle.loads(pickle.dumps(state)), state))
@@ -160,8 +163,8 @@ def _check_state(optimizer: Any) -> Failures:
 
 
 def _check_step(optimizer: Any) -> Failures:
-    grads = _gradients(3)
-    state = optimizer.init(np.ones(3))
+    grads = _gradients(*_shape(optimizer))
+    state = optimizer.init(np.ones_like(grads[0]))
     for number, grad in enumerate(grads):
         result = optimizer.step(copy.deepcopy(state), grad.copy())
         where = f"step {number}, gradient {grad!r}"
@@ -184,8 +187,8 @@ def _check_step(optimizer: Any) -> Failures:
 
 
 def _check_purity(optimizer: Any) -> Failures:
-    grad = _gradients(3)[0]
-    state = optimizer.init(np.ones(3))
+    grad = _gradients(*_shape(optimizer))[0]
+    state = optimizer.init(np.ones_like(grad))
     given_grad, given_state = grad.copy(), copy.deepcopy(state)
     optimizer.step(given_state, given_grad)
     where = f"step, gradient {grad!r}"
@@ -197,7 +200,7 @@ def _check_purity(optimizer: Any) -> Failures:
 
 
 def _check_repetition(optimizer: Any) -> Failures:
-    grad = _gradients(3)[0]
+    grad = _gradients(*_shape(optimizer))[0]
     first, second = (_arrays(next(_steps(optimizer, [grad]))) for _ in range(2))
     different = [name for name in first if not _is_equal(first[name], second[name])]
     if different:
@@ -205,8 +208,10 @@ def _check_repetition(optimizer: Any) -> Failures:
 
 
 def _check_dtype(optimizer: Any) -> Failures:
-    grads = _gradients(3, dtype=np.float32)
-    for number, result in enumerate(_steps(cast_settings(optimizer, np.dtype(np.float32), (3,)), grads)):
+    grads = _gradients(*_shape(optimizer), dtype=np.float32)
+    for number, result in enumerate(
+        _steps(cast_settings(optimizer, np.dtype(np.float32), _shape(optimizer)), grads)
+    ):
         floats = {name: value for name, value in _arrays(result).items() if np.ndim(value)}
         wrong = [name for name, value in floats.items() if value.dtype.kind == "f" and value.dtype != np.float32]
         if wrong:
@@ -216,7 +221,9 @@ def _check_dtype(optimizer: Any) -> Failures:
 
 
 def _check_rate(optimizer: Any) -> Failures:
-    for number, (grad, result) in enumerate(zip(_gradients(3), _steps(optimizer, _gradients(3)), strict=True)):
+    for number, (grad, result) in enumerate(
+        zip(_gradients(*_shape(optimizer)), _steps(optimizer, _gradients(*_shape(optimizer))), strict=True)
+    ):
         rate = np.asarray(result.rate)
         if not (np.isfinite(rate) & (rate > 0)).all():
             yield f"step {number}, gradient {grad!r}: rate is {rate!r}, must be finite and above 0"
@@ -224,7 +231,7 @@ def _check_rate(optimizer: Any) -> Failures:
 
 
 def _check_zeros(optimizer: Any) -> Failures:
-    zeros = np.zeros(3)
+    zeros = np.zeros(_shape(optimizer))
     for number, result in enumerate(_steps(optimizer, [zeros] * NUM_STEPS)):
         moved = result.rate * result.direction
         if not np.isfinite(moved).all():
@@ -232,21 +239,26 @@ def _check_zeros(optimizer: Any) -> Failures:
             return
 
 
-def _check_batch(optimizer: Any) -> Failures:
+def _check_runs(optimizer: Any) -> Failures:
+    if not getattr(optimizer, "is_elementwise", True):
+        return
     grads = _gradients(2, 3)
     together = list(_steps(optimizer, grads))
-    for run in range(2):
-        yield from _compare(together, optimizer, grads, run, f"step, run {run} of 2 side by side, gradient (2, 3)")
-
-
-def _check_settings(optimizer: Any) -> Failures:
-    grads = _gradients(2, 3)
+    failures = [
+        failure
+        for run in range(2)
+        for failure in _compare(
+            together, optimizer, grads, run, f"step, run {run} of 2 side by side, gradient (2, 3)"
+        )
+    ]
+    yield from failures
+    # Arrays of settings would fail for the same reason.
     for name, value in numeric_settings(optimizer).items():
-        if np.ndim(value):
+        if failures or np.ndim(value):
             continue
-        batch = replace(optimizer, **{name: np.full((2, 1), value)})
         where = f"step, {name}=np.full((2, 1), {value!r}), gradient (2, 3), run 0"
         try:
+            batch = replace(optimizer, **{name: np.full((2, 1), value)})
             yield from _compare(list(_steps(batch, grads)), optimizer, grads, 0, where)
         except Exception as error:
             yield f"{where}: raised {type(error).__name__}: {error}"

@@ -1,7 +1,7 @@
 """The check of an optimizer accepts those of the package and names each planted mistake."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
@@ -44,8 +44,20 @@ class WithoutBase:
         return Step(state, self.learning_rate * np.ones_like(grad), grad)
 
 
+@dataclass(frozen=True)
+class OfMatrices(AMSGrad):
+    """An optimizer that takes matrices only."""
+
+    is_elementwise: ClassVar[bool] = False
+
+    def step(self, state, grad):
+        step = super().step(state, grad)
+        return step._replace(direction=grad @ grad.T @ grad)
+
+
 @pytest.mark.parametrize(
-    "optimizer", [AMSGrad, AMSGrad([0.1, 0.2, 0.3]), WithoutBase, *OPTIMIZERS, Adam(0.1, bias_correction=False)]
+    "optimizer",
+    [AMSGrad, OfMatrices, AMSGrad([0.1, 0.2, 0.3]), WithoutBase, *OPTIMIZERS, Adam(0.1, bias_correction=False)],
 )
 def test_a_correct_optimizer_passes(optimizer):
     check_optimizer(optimizer)
@@ -108,6 +120,11 @@ class ChangesTheShapeOfItsState(AMSGrad):
 class ChangesTheTypeOfItsState(AMSGrad):
     def step(self, state, grad):
         return super().step(state, grad)._replace(state=Adam().init(grad))
+
+
+class IsFloat64ForMatrices(OfMatrices):
+    def init(self, params):
+        return AMSGradState(*(np.zeros(np.shape(params)) for _ in range(3)))
 
 
 class IsRandom(AMSGrad):
@@ -180,6 +197,7 @@ NOT_FROZEN = "class: must be a frozen dataclass; write @dataclass(frozen=True) a
 MISTAKES = {
     WorksInPlace: [IN_PLACE],
     IsFloat64: [FLOAT64],
+    IsFloat64ForMatrices: [FLOAT64],
     HasOneRate: [f"step {number}, gradient " for number in range(4)],
     MixesRuns: [f"step, run {run} of 2 side by side, gradient (2, 3): rate is array([" for run in range(2)],
     TakesNoArrays: ["step, beta1=np.full((2, 1), 0.9), gradient (2, 3), run 0: raised ValueError: The truth value"],
