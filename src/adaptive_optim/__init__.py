@@ -1,5 +1,7 @@
 """Adaptive optimizers that return their effective learning rates."""
 
+from adaptive_optim import schedules
+from adaptive_optim.checks import check_optimizer
 from adaptive_optim.figures import (
     plot_activity_slider,
     plot_bands,
@@ -23,7 +25,22 @@ from adaptive_optim.inspection import (
     rate_histogram,
 )
 from adaptive_optim.intervals import Leader, leader, median_interval, significantly_above, wilson_interval
-from adaptive_optim.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, Momentum, Optimizer, RMSProp, Step
+from adaptive_optim.optimizers import (
+    OPTIMIZERS,
+    SGD,
+    Adagrad,
+    AdagradState,
+    Adam,
+    AdamState,
+    Momentum,
+    MomentumState,
+    Optimizer,
+    OptimizerBase,
+    RMSProp,
+    RMSPropState,
+    SGDState,
+    Step,
+)
 from adaptive_optim.problems import ProblemStack, Quadratic, SparseRegression
 from adaptive_optim.skipgram import Batch, SkipGram, TrainingResult, train
 from adaptive_optim.sparse import RowStep, update_rows
@@ -36,25 +53,32 @@ __all__ = [
     "OPTIMIZERS",
     "SGD",
     "Adagrad",
+    "AdagradState",
     "Adam",
+    "AdamState",
     "Batch",
     "Corpus",
     "Leader",
     "Momentum",
+    "MomentumState",
     "Optimizer",
+    "OptimizerBase",
     "ProblemStack",
     "Quadratic",
     "RMSProp",
+    "RMSPropState",
     "RateHistogram",
     "RateRecord",
     "RateRecorder",
     "RowStep",
+    "SGDState",
     "SkipGram",
     "SparseRegression",
     "Step",
     "TrainingResult",
     "Trajectory",
     "TuningResult",
+    "check_optimizer",
     "effective_rates",
     "leader",
     "median_interval",
@@ -75,6 +99,7 @@ __all__ = [
     "plot_seeds",
     "process_pool",
     "rate_histogram",
+    "schedules",
     "significantly_above",
     "sweep",
     "train",

@@ -11,9 +11,10 @@ import numpy as np
 
 from adaptive_optim.optimizers import Array, Optimizer
 from adaptive_optim.progress import progress_bar
+from adaptive_optim.schedules import Schedule, factor_at
 from adaptive_optim.sparse import cast_to_table, step_rows, sum_by_row, validate_state
 from adaptive_optim.text import BANDS, Corpus
-from adaptive_optim.trajectory import take_step
+from adaptive_optim.trajectory import has_diverged, take_step
 from adaptive_optim.validation import validate_integer, validate_optimizer
 
 SAMPLING_EXPONENT = 0.75
@@ -26,10 +27,12 @@ EVALUATION_SEED = 987_654_321
 """Seed of the negatives of an evaluation, the same for every run."""
 
 
-Updates = Iterator[tuple[Any, Any, Any]]
-"""Yields some rows with their rates and directions, until all updated rows have been yielded."""
-UpdateTable = Callable[[Any, Array], Updates]
-"""Takes one step of a table, given the rows that were looked up and the gradient of each lookup."""
+Updates = Iterator[tuple[Any, Any, Any, Any]]
+"""Yields some rows with their rates and directions, and whether each run has diverged there, until all updated rows
+have been yielded."""
+UpdateTable = Callable[[Any, Array, float | None], Updates]
+"""Takes one step of a table, given the rows that were looked up, the gradient of each lookup, and the factor of the
+schedule."""
 
 
 class Batch(NamedTuple):
@@ -57,15 +60,17 @@ class TrainingResult(NamedTuple):
     num_updates: Array
     """Number of steps in which each row of the word table had a gradient, ``(rows,)``."""
     path_length: Array
-    """Length of the path of each word vector, ``(..., rows)``; ``nan`` in runs that diverged."""
+    """Length of the path of each word vector, without weight decay, ``(..., rows)``; ``nan`` in runs that
+    diverged."""
     idle_path_length: Array
     """Length of the part of the path from steps in which the row was not looked up, with the same shape."""
     rate: Array
     """Length of each row's last step with a gradient, divided by the length of its direction, ``(...,
-    rows)``; ``nan`` for rows without such a step, and in runs that diverged."""
+    rows)``, with the factor of the schedule; ``nan`` for rows without such a step, and in runs that diverged."""
     diverged_at: Any
-    """First step whose gradient was not finite or above 1e30, or whose checkpoint found tables or
-    gains that are not finite, ``(...)``; -1 if there is none."""
+    """First step whose gradient was not finite or above 1e30, after which a parameter that it updated or its square
+    was not finite or had a rate of 0, or whose checkpoint found gains that are not finite, ``(...)``; -1 if there
+    is none."""
 
 
 @dataclass(frozen=True)
@@ -253,6 +258,7 @@ def train(
     dense: bool = False,
     split: str = "validation",
     checkpoints: Sequence[int] = (),
+    schedule: Schedule | None = None,
 ) -> TrainingResult:
     """Train a model and record how the rows of its word table change.
 
@@ -261,8 +267,8 @@ def train(
     model : SkipGram
         Model to train.
     optimizer : Optimizer
-        Optimizer of both tables. A learning rate of shape ``(runs, 1, 1)`` trains several runs side by side on the
-        same batches; other settings have that shape or are numbers.
+        Optimizer of both tables, float32. A learning rate of shape ``(runs, 1, 1)`` trains several runs side by
+        side on the same batches; other settings have that shape or are numbers.
     num_steps : int
         Number of steps, one batch each.
     seed : int
@@ -275,6 +281,9 @@ def train(
         Split on which gains are evaluated.
     checkpoints : sequence of int, optional
         Increasing numbers of steps after which gains are evaluated. The last step is always evaluated.
+    schedule : callable, optional
+        Function of the step, which counts from 0, that returns a factor of the rate and of the decay, a finite
+        number of at least 0; see :mod:`adaptive_optim.schedules`.
 
     Returns
     -------
@@ -323,12 +332,15 @@ def train(
             diverged_at[diverging & (diverged_at < 0)] = step
             for grad in grads:
                 grad[diverging] = 0
-            for _ in update_contexts(batch.contexts.reshape(-1), grads[1].reshape(*runs, -1, model.dim)):
-                pass
+            factor = factor_at(schedule, step)
+            context_grads = grads[1].reshape(*runs, -1, model.dim)
+            for *_, diverging in update_contexts(batch.contexts.reshape(-1), context_grads, factor):
+                diverged_at[diverging & (diverged_at < 0)] = step
             is_looked_up[:] = False
             is_looked_up[batch.words] = True
             num_updates += is_looked_up
-            for rows, row_rates, direction in update_words(batch.words, grads[0]):
+            for rows, row_rates, direction, diverging in update_words(batch.words, grads[0], factor):
+                diverged_at[diverging & (diverged_at < 0)] = step
                 has_gradient, direction_length = is_looked_up[rows], _lengths(direction)
                 step_length = _lengths(row_rates * direction)
                 path_length[..., rows] += step_length
@@ -338,8 +350,6 @@ def train(
             if step + 1 in evaluated_steps:
                 new_gains = model.gains(words, contexts, split)
                 is_finite = np.isfinite(new_gains).all(axis=-1)
-                for table in (words, contexts):
-                    is_finite &= np.isfinite(table).all(axis=(-2, -1))
                 diverged_at[~is_finite & (diverged_at < 0)] = step
                 new_gains[diverged_at >= 0] = -np.inf
                 gains.append(new_gains)
@@ -361,13 +371,14 @@ def train(
 
 def _sparse_update(optimizer: Optimizer, table: Array) -> UpdateTable:
     """Return a function that updates the rows that were looked up."""
-    state = optimizer.init(table)
-    row_arrays = validate_state(state, table)
+    state, row_arrays = validate_state(optimizer.init(table), table)
 
-    def update(rows: Any, grads: Array) -> Updates:
+    def update(rows: Any, grads: Array, factor: float | None) -> Updates:
         nonlocal state
-        state, *updated = step_rows(optimizer, table, state, row_arrays, rows, grads)
-        yield tuple(updated)
+        result = step_rows(optimizer, table, state, row_arrays, rows, grads, factor)
+        state = result.state
+        diverged = has_diverged(result.params, result.unscheduled_rate).any(axis=(-2, -1))
+        yield result.rows, result.rate, result.direction, diverged
 
     return update
 
@@ -380,15 +391,17 @@ def _dense_update(optimizer: Optimizer, table: Array) -> UpdateTable:
     blocks = [slice(first, min(first + block_size, num_rows)) for first in range(0, num_rows, block_size)]
     states = [optimizer.init(table[..., block, :]) for block in blocks]
 
-    def update(rows: Any, grads: Array) -> Updates:
+    def update(rows: Any, grads: Array, factor: float | None) -> Updates:
         touched, total = sum_by_row(rows, grads)
         for number, block in enumerate(blocks):
             in_block = slice(*touched.searchsorted((block.start, block.stop)))
             params = table[..., block, :]
             grad = np.zeros_like(params)
             grad[..., touched[in_block] - block.start, :] = total[..., in_block, :]
-            states[number], rate, direction, params[...] = take_step(optimizer, states[number], params, grad)
-            yield block, rate, direction
+            states[number], rate, direction, params[...], unscheduled_rate = take_step(
+                optimizer, states[number], params, grad, factor
+            )
+            yield block, rate, direction, has_diverged(params, unscheduled_rate).any(axis=(-2, -1))
 
     return update
 

@@ -334,7 +334,7 @@ class _MetricSpec:
         with np.errstate(all="ignore"):
             recorder.record_start(params)
             steps = zip(range(self.num_steps), iter_steps(optimizer, gradient, params), strict=False)
-            for step, (grad, rate, params) in steps:
+            for step, (grad, rate, params, _) in steps:
                 recorder.record_step(step, grad, rate, params)
                 if recorder.all_diverged:
                     break

@@ -21,11 +21,13 @@ LAYERS = {
     "progress": set(),
     "problems": {"optimizers"},
     "validation": {"optimizers"},
-    "trajectory": {"optimizers", "validation"},
+    "schedules": {"validation"},
+    "checks": {"optimizers", "validation"},
+    "trajectory": {"optimizers", "schedules", "validation"},
     "sweeps": {"optimizers", "problems", "progress", "trajectory", "validation"},
     "text": {"validation"},
-    "sparse": {"optimizers", "trajectory", "validation"},
-    "skipgram": {"optimizers", "progress", "sparse", "text", "trajectory", "validation"},
+    "sparse": {"optimizers", "schedules", "trajectory", "validation"},
+    "skipgram": {"optimizers", "progress", "schedules", "sparse", "text", "trajectory", "validation"},
     "figures": {"inspection", "intervals", "optimizers", "problems", "trajectory"},
 }
 

@@ -1,7 +1,8 @@
 """Optimizers: validation of settings, and properties that hold for every sequence of gradients."""
 
 import re
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from adaptive_optim import (
     ProblemStack,
     RMSProp,
     SparseRegression,
+    Step,
     minimize,
+    update_rows,
 )
 
 # Settings.
@@ -74,19 +77,107 @@ def test_a_setting_must_broadcast_to_the_shape_of_the_parameters(optimizer, name
         minimize(optimizer(**{name: np.full(shape, 0.5)}), lambda params, step: params, np.zeros((4, 2)), 1)
 
 
+ABOVE_0 = "must be a finite number above 0"
+
+
 @pytest.mark.parametrize(
-    ("optimizer", "message"),
+    ("optimizer", "dtype", "message"),
     [
-        (SGD(1e300), "learning_rate=.*inf.*: must be a finite number above 0"),
-        (SGD([1e300, 1.0]), "learning_rate=.*inf.*: must be a finite number above 0"),
-        (Adam(eps=1e-60), "eps=.*0.0.*: must be a finite number above 0"),
-        (Adam(beta2=1 - 1e-9), "beta2=.*1.0.*: must be a number of at least 0 and below 1"),
+        (SGD(1e300), "f4", f"learning_rate=1e+300: is inf in float32, {ABOVE_0}"),
+        (SGD(10**18), "f2", f"learning_rate={10**18}: is inf in float16, {ABOVE_0}"),
+        (SGD([1e300, 1.0]), "f4", f"learning_rate=array([1.e+300, 1.e+000]): is [inf  1.] in float32, {ABOVE_0}"),
+        (Adam(eps=1e-60), "f4", f"eps=1e-60: is 0 in float32, {ABOVE_0}"),
+        (Adam(eps=1e-8), "f2", f"eps=1e-08: is 0 in float16, {ABOVE_0}"),
+        (Adagrad(), ">f2", f"eps=1e-10: is 0 in float16, {ABOVE_0}"),
+        (
+            Adam(beta2=1 - 1e-9),
+            "f4",
+            "beta2=0.999999999: is 1 in float32, must be a number of at least 0 and below 1",
+        ),
+        (Adam(beta1=np.float32(0.9999), eps=1e-4), "f2", "beta1=np.float32(0.9999): is 1 in float16, must be"),
     ],
 )
-def test_settings_of_float32_parameters_must_be_valid_in_float32(optimizer, message):
+def test_a_setting_must_be_in_its_range_in_the_dtype_of_the_parameters(optimizer, dtype, message):
     minimize(optimizer, lambda params, step: params, [1.0, 2.0], num_steps=1)
+    table = np.ones((3, 2), dtype)
+    for function in (
+        lambda: minimize(optimizer, lambda params, step: params, np.ones(2, dtype), num_steps=1),
+        lambda: update_rows(optimizer, table, optimizer.init(table), [0], np.zeros((1, 2))),
+    ):
+        for _ in range(2):  # the second time, too, because valid optimizers are remembered
+            with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+                function()
+
+
+def test_python_numbers_keep_their_precision_with_float32_parameters():
+    grads, settings = np.array([[1.0, -3.0], [0.5, 2.0]] * 20), {"beta1": 0.99, "beta2": 0.99999}
+    exact, rounded = (
+        minimize(Adam(0.1, **settings), lambda params, step: grads[step], np.zeros(2, dtype), 40)
+        for dtype in (float, np.float32)
+    )
+    np.testing.assert_allclose(rounded.rates[0], exact.rates[0], rtol=1e-7)
+    np.testing.assert_allclose(rounded.rates, exact.rates, rtol=1e-6)
+    assert rounded.rates.dtype == np.float32
+    assert type(rounded.optimizer.beta2) is float
+    assert rounded.optimizer.beta2 == 0.99999
+
+
+def test_optimizers_with_equal_settings_are_equal_and_have_the_same_hash():
+    rates = np.array([0.1, 0.2])
+    assert SGD(rates) == SGD([0.1, 0.2]) == SGD(rates.copy())
+    assert len({SGD(rates), SGD([0.1, 0.2]), SGD(0.1), SGD(np.array(0.1)), SGD([[0.1, 0.2]])}) == 3
+    for other in (SGD([0.1, 0.3]), SGD(0.1), SGD([0.1]), SGD([[0.1, 0.2]]), Momentum(rates), 0.1, None):
+        assert (SGD(rates) == other) is False
+        assert (SGD(rates) != other) is True
+    assert Adam(0.1, eps=[1e-8, 1e-7]) == Adam(0.1, eps=[1e-8, 1e-7])
+    assert Adam(0.1) != Adam(0.1, bias_correction=False)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An optimizer without the base class, with all kinds of settings that are no numbers."""
+
+    learning_rate: Any = 0.5
+    mode: Any = "l2"
+    clip: Any = None
+    nesterov: Any = True
+
+    def init(self, params):
+        return SGD().init(params)
+
+    def step(self, state, grad):
+        assert (self.mode, self.clip, self.nesterov) == ("l2", None, True)
+        return Step(state, self.learning_rate * np.ones_like(grad), grad)
+
+
+@pytest.mark.parametrize("dtype", [float, np.float32])
+def test_strings_none_and_booleans_are_settings_that_stay(dtype):
+    run = minimize(Labelled(np.array([0.5, 0.25])), lambda params, step: params, np.ones(2, dtype), 1)
+    assert run.params.dtype == dtype
+    np.testing.assert_array_equal(run.params[-1], [0.5, 0.75])
+    table = np.ones((3, 2), dtype)
+    update_rows(Labelled(), table, Labelled().init(table), [1], np.ones((1, 2)))
+    np.testing.assert_array_equal(table, [[1, 1], [0.5, 0.5], [1, 1]])
+
+
+@pytest.mark.parametrize("bad", [(0.9, 0.999), [0.9, 0.999], {}, len, 1j])
+def test_a_setting_that_is_no_number_raises_an_error_also_without_the_base_class(bad):
+    table, optimizer = np.ones((3, 2)), Labelled(clip=bad)
+    message = f"^{re.escape(f'clip={bad!r}: must be a number, an array, a boolean, a string or None')}"
     with pytest.raises(ValueError, match=message):
-        minimize(optimizer, lambda params, step: params, np.float32([1.0, 2.0]), num_steps=1)
+        minimize(optimizer, lambda params, step: params, [1.0, 2.0], 1)
+    with pytest.raises(ValueError, match=message):
+        update_rows(optimizer, table, SGD().init(table), [1], np.ones((1, 2)))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "i4", "u8"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_gradients_of_integers_give_the_step_of_the_same_numbers(optimizer, dtype):
+    grad = np.array([100, 3], dtype)
+    expected = optimizer().step(optimizer().init([1.0, 1.0]), grad.astype(float))
+    result = optimizer().step(optimizer().init([1.0, 1.0]), grad)
+    for first, second in zip((*result[1:], *result.state), (*expected[1:], *expected.state), strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 # Properties.
@@ -173,7 +264,8 @@ def test_adam_without_momentum_is_bias_corrected_rmsprop(grads, rate, rho):
 
 
 def same(first, second):
-    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first[1:], second[1:], strict=True))
+    names = ("params", "rates", "grads", "diverged_at")
+    return all(np.array_equal(getattr(first, name), getattr(second, name), equal_nan=True) for name in names)
 
 
 @given(gradients, rates, decays)
@@ -231,7 +323,8 @@ def test_a_run_in_a_sweep_equals_the_run_alone_bit_for_bit(optimizer, setting, d
     assert batch.params.dtype == batch.rates.dtype == dtype
     assert len({bits_of_run(batch, [i])[0] for i in range(NUM_RUNS)}) == NUM_RUNS  # the setting has an effect
     for i, value in enumerate(values):
-        alone = minimize(optimizer(**{setting: value}), problem.gradient, start, NUM_STEPS)
+        # A number of the same dtype: in float32, 1 - beta2 of a Python number has more digits than of an array.
+        alone = minimize(optimizer(**{setting: dtype(value)}), problem.gradient, start, NUM_STEPS)
         assert bits_of_run(batch, [i]) == bits(alone)
 
 

@@ -334,7 +334,8 @@ def test_a_run_that_diverges_does_not_affect_the_others():
     result = train(MODEL, SGD(rates[:, None, None]), NUM_STEPS, **options)
     finite, diverged = [0, 3], [1, 2]
     assert (result.diverged_at[finite] == -1).all()
-    assert 0 < result.diverged_at[2] < result.diverged_at[1] < 20
+    # In one step a rate of 1e30 gives parameters whose squares overflow.
+    assert 0 == result.diverged_at[2] < result.diverged_at[1] < 20
     for values in (result.words, result.contexts, result.path_length, result.idle_path_length, result.rate):
         assert np.isnan(values[diverged]).all()
         assert np.isfinite(values[finite]).any()
@@ -351,10 +352,61 @@ def test_a_run_that_diverges_does_not_affect_the_others():
 @pytest.mark.parametrize("rate", [1e25, 1e30, 1e38])
 def test_divergence_in_the_last_steps_is_detected(rate, num_steps):
     result = train(MODEL, SGD(np.array([rate, 1.0])[:, None, None]), num_steps, seed=0, batch_size=BATCH_SIZE)
-    # After the second step a row has been multiplied by the rate twice.
-    assert (result.diverged_at >= 0).tolist() == [num_steps > 1, False]
-    for values in (result.words[0], result.contexts[0], result.gains[-1, 0]):
-        assert np.isfinite(values).all() == (num_steps == 1)
+    # The squares of the parameters overflow after the first step.
+    assert result.diverged_at.tolist() == [0, -1]
+    for values in (result.words, result.contexts, result.gains[-1]):
+        assert not np.isfinite(values[0]).any()
+        assert np.isfinite(values[1]).all()
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("optimizer", [RMSProp(1e30), Adam(1e30), Adagrad(1e30), Momentum(1e30)], ids=repr)
+def test_huge_parameters_are_a_divergence(optimizer, dense):
+    result = train(MODEL, optimizer, 5, seed=0, batch_size=BATCH_SIZE, dense=dense, checkpoints=(1,))
+    assert result.diverged_at == 0
+    assert np.isneginf(result.gains).all()
+    assert np.isnan(result.words).all()
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("optimizer", [RMSProp, Adam, Adagrad])
+def test_an_accumulator_that_overflows_is_a_divergence(monkeypatch, optimizer, dense):
+    gradient, calls = SkipGram.gradient, []
+
+    def with_a_large_one(model, words, contexts, batch):
+        grads = gradient(model, words, contexts, batch)
+        calls.append(len(calls))
+        if len(calls) == 3:
+            grads[0][1, 2, 1] = 1e25  # finite, and its square is not
+        return grads
+
+    monkeypatch.setattr(SkipGram, "gradient", with_a_large_one)
+    rates = np.array([0.01, 0.02, 0.03])[:, None, None]
+    result = train(MODEL, optimizer(rates), 8, seed=0, batch_size=BATCH_SIZE, dense=dense)
+    assert result.diverged_at.tolist() == [-1, 2, -1]
+    assert np.isfinite(result.words[[0, 2]]).all()
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_schedule_multiplies_the_rate(dense):
+    options = {"seed": 0, "batch_size": BATCH_SIZE, "dense": dense}
+    plain = train(MODEL, SGD(0.5), NUM_STEPS, **options)
+    halved = train(MODEL, SGD(1.0), NUM_STEPS, schedule=lambda step: 0.5, **options)
+    np.testing.assert_array_equal(plain.words, halved.words)
+    np.testing.assert_allclose(plain.rate, halved.rate, rtol=1e-6)
+    late = train(MODEL, Adam(0.1), NUM_STEPS, schedule=lambda step: float(step == NUM_STEPS - 1), **options)
+    assert late.diverged_at == -1
+    batch = list(islice(MODEL.batches(0, BATCH_SIZE), NUM_STEPS))[-1]
+    moved = (late.words != late.initial_words).any(axis=-1)
+    assert late.words.dtype == np.float32
+    # The context table is zero until the last step, so no word has a gradient, and Adam moves none of them.
+    assert not moved.any()
+    assert (late.contexts != 0).any(axis=-1)[np.unique(batch.contexts)].all()
+
+
+def test_settings_must_be_in_their_range_in_float32():
+    with pytest.raises(ValueError, match=r"^eps=1e-60: is 0 in float32, must be a finite number above 0$"):
+        train(MODEL, Adam(0.1, eps=1e-60), 3, seed=0)
 
 
 @pytest.mark.usefixtures("no_notebook")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_optim import OPTIMIZERS, SGD, Adagrad, Adam, Momentum, RMSProp, Step, update_rows
-from adaptive_optim.optimizers import AdamState
+from adaptive_optim import OPTIMIZERS, SGD, Adagrad, Adam, AdamState, Momentum, RMSProp, Step, update_rows
+from adaptive_optim.schedules import linear_warmup
 
 DTYPES = ["f4", "f8"]
 each_optimizer = pytest.mark.parametrize("kind", OPTIMIZERS)
@@ -57,7 +57,7 @@ def lookups(draw):
 
 
 @pytest.mark.parametrize("dtype", [*DTYPES, "f2", ">f4", ">f8"])
-@pytest.mark.parametrize("optimizer", [SGD(0.3), Adagrad(0.3, eps=1e-3), Adagrad(0.3, 0.5)], ids=repr)
+@pytest.mark.parametrize("optimizer", [SGD(0.3), Adagrad(0.3, eps=1e-3), Adagrad(0.3, 0.5, eps=1e-7)], ids=repr)
 @given(lookups=lookups(), seed=st.integers(0, 999))
 def test_sgd_and_adagrad_equal_a_dense_step_bit_for_bit(optimizer, dtype, lookups, seed):
     shape, steps = lookups
@@ -190,6 +190,109 @@ def test_the_table_changes_by_rate_times_direction_in_place(kind, dtype):
             assert getattr(result.state, name) == 1
 
 
+@each_optimizer
+def test_without_lookups_only_the_count_of_steps_changes(kind):
+    table = random_numbers(0, 2, 4, 3)
+    state = update_rows(kind(), table, kind().init(table), [1], np.ones((2, 1, 3))).state
+    before = bits(table, *(each for each in state if isinstance(each, np.ndarray)))
+    for rows, grads in (([], []), (np.zeros((0, 2), int), np.zeros((2, 0, 2, 3)))):
+        result = update_rows(kind(), table, state, rows, grads)
+        state = result.state
+        assert result.rows.shape == (0,)
+        assert result.rate.shape == result.direction.shape == (2, 0, 3)
+        assert result.frozen.shape == (2, 0)
+    assert bits(table, *(each for each in state if isinstance(each, np.ndarray))) == before
+    if kind is Adam:
+        assert state.t == 3
+
+
+@each_optimizer
+def test_rows_with_several_axes_equal_the_flat_ones(kind):
+    rows, grads = np.array([[3, 0, 3], [1, 1, 3]]), random_numbers(1, 2, 2, 3, 5)
+    results = []
+    for ids, grad in ((rows, grads), (rows.ravel(), grads.reshape(2, 6, 5))):
+        table = random_numbers(0, 2, 4, 5)
+        results.append(bits(table, *update_rows(kind(), table, kind().init(table), ids, grad)))
+    assert results[0] == results[1]
+
+
+class WithDecay(Adagrad):
+    def step(self, state, grad):
+        return super().step(state, grad)._replace(decay=0.25)
+
+
+def test_decay_changes_looked_up_rows_only():
+    table = np.full((3, 2), 8.0)
+    update_rows(WithDecay(0.5), table, WithDecay().init(table), [1, 1], [[1.0, 0.0], [2.0, 0.0]])
+    np.testing.assert_allclose(table, [[8, 8], [5.5, 6], [8, 8]])
+
+
+@each_dtype
+def test_a_schedule_multiplies_rate_and_decay(dtype):
+    table = np.full((3, 2), 8.0, dtype)
+    state, schedule, rates = WithDecay().init(table), linear_warmup(4), []
+    for step in (0, 1, 2, 10):
+        result = update_rows(WithDecay(0.5), table, state, [1], np.full((1, 2), 3.0), schedule=schedule, step=step)
+        state = result.state
+        rates.append(result.rate[0, 0])
+        assert not result.frozen.any()
+        assert result.rate.dtype == dtype
+    np.testing.assert_allclose(
+        rates, [schedule(t) * 0.5 / (3 * n**0.5) for t, n in ((0, 1), (1, 2), (2, 3), (10, 4))]
+    )
+    expected = 8.0
+    for factor, count in ((0, 1), (0.25, 2), (0.5, 3), (1, 4)):
+        expected = (1 - 0.25 * factor) * expected - factor * 0.5 / count**0.5
+    np.testing.assert_allclose(table, [[8, 8], [expected, expected], [8, 8]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [Adagrad, RMSProp, Adam])
+def test_a_row_whose_accumulator_has_overflowed_is_frozen_for_ever(kind):
+    table = np.ones((3, 2), "f4")
+    state = kind().init(table)
+    grads = np.array([[1e20, 1.0], [1.0, 1.0]], "f4")
+    for _ in range(50):
+        result = update_rows(kind(), table, state, [0, 1], grads)
+        state = result.state
+        assert result.frozen.tolist() == [True, False]
+        grads = np.ones((2, 2), "f4")
+    assert table[0, 0] == 1
+    assert (table[0, 1], *table[1]) < (1, 1, 1)
+    # Also at a step in which the schedule stops all rows.
+    result = update_rows(kind(), table, state, [0, 1], grads, schedule=linear_warmup(5), step=0)
+    assert result.frozen.tolist() == [True, False]
+    assert not result.rate.any()
+
+
+def test_a_row_that_is_not_finite_is_frozen():
+    table = np.array([[3.4e38, 1.0], [1.0, 1.0]], "f4")
+    assert update_rows(SGD(1e20), table, SGD().init(table), [0, 1], -np.full((2, 2), 1e17)).frozen.tolist() == [
+        1,
+        0,
+    ]
+    assert np.isposinf(table[0, 0])
+
+
+def test_a_float16_table_has_finite_steps():
+    for grad in (0.0, 1e-4, 1.0, 300.0):
+        for optimizer in (SGD(0.125), Adam(0.125, eps=1e-3), RMSProp(0.125, eps=1e-3), Adagrad(0.125, eps=1e-3)):
+            table = np.ones((4, 2), np.float16)
+            result = update_rows(optimizer, table, optimizer.init(table), [0], np.full((1, 2), grad))
+            assert np.isfinite(table).all()
+            # The square of 300 overflows, but not a tenth of it.
+            assert result.frozen.tolist() == [grad == 300 and type(optimizer) is not SGD]
+            assert result.rate.dtype == np.float16
+
+
+def test_a_count_of_steps_may_be_an_array_without_axes():
+    table, expected = np.ones((4, 2)), np.ones((4, 2))
+    update_rows(Adam(), expected, Adam().init(table)._replace(t=7), [1], np.ones((1, 2)))
+    state = update_rows(Adam(), table, Adam().init(table)._replace(t=np.array(7)), [1], np.ones((1, 2))).state
+    np.testing.assert_array_equal(table, expected)
+    assert type(state.t) is int
+    assert state.t == 8
+
+
 def test_overflow_in_a_step_is_not_an_error():
     table = np.ones((2, 2), "f4")
     state = Adagrad().init(table)
@@ -310,7 +413,7 @@ def grads_with(value):
 
 M, V = np.zeros((6, 3), "f4"), np.zeros((6, 3), "f4")
 FLOAT32_MAX = np.finfo("f4").max
-NOT_INDICES = [[True, False, True, True], [0.0, 1.0, 2.0, 3.0], [[0, 1, 2, 3]], 2, [], [[0, 1], [2]], ["0"], None]
+NOT_INDICES = [[True, False, True, True], [0.0, 1.0, 2.0, 3.0], 2, [[0, 1], [2]], ["0"], None]
 NOT_GRADS = [np.ones(shape, "f4") for shape in ((4, 2), (1, 3), (), (1, 4, 3), (3, 4))]
 NOT_GRADS += [np.ones((4, 3), dtype) for dtype in (complex, bool, "U1")] + [[[1.0], [1.0, 2.0], [], []], None]
 NOT_A_TABLE = [np.ones((6, 3), dtype) for dtype in (int, complex, object)] + [
@@ -319,11 +422,15 @@ NOT_A_TABLE = [np.ones((6, 3), dtype) for dtype in (int, complex, object)] + [
 ]
 NOT_A_TABLE += [read_only(np.ones((6, 3), "f4")), [[1.0] * 3] * 6, None]
 INVALID = [
-    *[("rows", bad, f"rows={bad!r}: must be integers, (k,)") for bad in NOT_INDICES],
+    *[("rows", bad, f"rows={bad!r}: must be integers, (k,) or with more axes") for bad in NOT_INDICES],
     # Larger integers would overflow when they are combined with positions.
     *[("rows", [0, 1, bad, 2], f"rows: contains {bad}, must be from 0 to 5") for bad in (-1, 6, 2**61, -(2**61))],
     ("rows", np.array([0, 1, 2**63, 2], "u8"), "rows: contains 9223372036854775808, must be from 0 to 5"),
     ("rows", [0, 1, 2, 3, 4], "grads: has float32 of shape (4, 3), must be real numbers of shape (5, 3)"),
+    ("rows", [[0, 1, 2, 3]], "grads: has float32 of shape (4, 3), must be real numbers of shape (1, 4, 3)"),
+    ("rows", [], "grads: has float32 of shape (4, 3), must be real numbers of shape (0, 3)"),
+    ("schedule", 0.5, "step=None: must be an integer of at least 0"),
+    ("step", -1, "step=-1: must be an integer of at least 0"),
     *[("grads", bad, "grads: has ") for bad in NOT_GRADS],
     *[
         ("grads", grads_with(value), "grads: not finite at lookup 2 of row 0, must be finite")
@@ -363,10 +470,12 @@ def test_an_invalid_argument_raises_an_error_that_names_it_and_changes_nothing(n
         "rows": [0, 1, 0, 5],
         "grads": np.ones((4, 3), "f4"),
     }
+    if name == "step":
+        valid["schedule"] = abs
     arguments = {**valid, name: bad}
     before = pickle.dumps(arguments)
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         update_rows(**arguments)
     assert pickle.dumps(arguments) == before
-    update_rows(**valid)
+    update_rows(**{**valid, "step": 1})
     assert (valid["table"][[0, 1, 5]] < 1).all()

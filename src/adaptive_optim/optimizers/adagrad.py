@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adaptive_optim.optimizers.base import OptimizerBase, Step, zeros_like
+from adaptive_optim.optimizers.base import OptimizerBase, Step, square, zeros_like
 
 
 class AdagradState(NamedTuple):
@@ -79,6 +79,6 @@ class Adagrad(OptimizerBase):
 
     def step(self, state: AdagradState, grad: Any) -> Step:
         """Return state, rate and direction for one gradient of the parameters' shape."""
-        sum_of_squares = state.sum_of_squares + grad**2
+        sum_of_squares = state.sum_of_squares + square(grad)
         rate = self.learning_rate / (np.sqrt(sum_of_squares) + self.eps)
         return Step(AdagradState(sum_of_squares), rate, grad)

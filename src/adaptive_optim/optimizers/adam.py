@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adaptive_optim.optimizers.base import OptimizerBase, Step, zeros_like
+from adaptive_optim.optimizers.base import OptimizerBase, Step, square, zeros_like
 
 
 class AdamState(NamedTuple):
@@ -85,9 +85,9 @@ class Adam(OptimizerBase):
 
     def step(self, state: AdamState, grad: Any) -> Step:
         """Return state, rate and direction for one gradient of the parameters' shape."""
-        t = state.t + 1
+        t = int(state.t) + 1
         m = self.beta1 * state.m + (1 - self.beta1) * grad
-        v = self.beta2 * state.v + (1 - self.beta2) * grad**2
+        v = self.beta2 * state.v + (1 - self.beta2) * square(grad)
         if self.bias_correction:
             m_hat = m / (1 - _integer_power(self.beta1, t))
             v_hat = v / (1 - _integer_power(self.beta2, t))

@@ -75,7 +75,9 @@ class OptimizerBase:
     """Base class of an optimizer: validates the settings when it is created.
 
     A subclass is a frozen dataclass with ``init`` and ``step``. Numbers and arrays must be finite and in their
-    range; booleans, strings and ``None`` are kept as they are.
+    range; booleans, strings and ``None`` are kept as they are. Python numbers stay Python numbers, which have more
+    digits than float32. Arrays are copied and read-only. Two optimizers are equal if they are of one class and all
+    their settings are equal.
     """
 
     ranges: ClassVar[Mapping[str, Range]] = {}
@@ -84,6 +86,25 @@ class OptimizerBase:
     """Colour in figures, ``#rrggbb``. Without one, the optimizer is drawn in a neutral colour."""
     dash: ClassVar[str | None] = None
     """Dash style in figures, a name or a pattern of Plotly's."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # A dataclass keeps the methods that its class already has. Its own ones would raise an error for arrays.
+        for name in ("__eq__", "__hash__"):
+            if name not in vars(cls):
+                setattr(cls, name, getattr(OptimizerBase, name))
+
+    def __eq__(self, other: object) -> Any:
+        return self._key() == other._key() if isinstance(other, OptimizerBase) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[Any, ...]:
+        values = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+        return type(self), *(
+            (each.shape, *each.ravel().tolist()) if isinstance(each, np.ndarray) else each for each in values
+        )
 
     def __post_init__(self) -> None:
         ranges = {**RANGES, **self.ranges}
@@ -108,7 +129,7 @@ class OptimizerBase:
             if not is_valid:
                 raise ValueError(f"{field.name}={value!r}: must be {description}")
             array.setflags(write=False)
-            # A Python scalar does not promote float32 parameters to float64.
+            # A Python scalar does not promote float32 parameters to float64, and 1 - beta2 is exact.
             is_python_scalar = not array.ndim and array.dtype in (int, float)
             object.__setattr__(self, field.name, array.item() if is_python_scalar else array[()])
 
@@ -117,3 +138,9 @@ def zeros_like(params: ArrayLike) -> Array:
     """Return zeros of the shape of the parameters, float64 unless the parameters are floating-point numbers."""
     params = np.asarray(params)
     return np.zeros(params.shape, params.dtype if params.dtype.kind == "f" else float)
+
+
+def square(grad: Any) -> Any:
+    """Return the square of a gradient. Integers become float64 first, because their squares would wrap around."""
+    grad = np.asarray(grad)
+    return (grad if grad.dtype.kind == "f" else grad.astype(float)) ** 2

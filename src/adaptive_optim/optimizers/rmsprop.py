@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adaptive_optim.optimizers.base import OptimizerBase, Step, zeros_like
+from adaptive_optim.optimizers.base import OptimizerBase, Step, square, zeros_like
 
 
 class RMSPropState(NamedTuple):
@@ -73,6 +73,6 @@ class RMSProp(OptimizerBase):
 
     def step(self, state: RMSPropState, grad: Any) -> Step:
         """Return state, rate and direction for one gradient of the parameters' shape."""
-        mean_square = self.rho * state.mean_square + (1 - self.rho) * grad**2
+        mean_square = self.rho * state.mean_square + (1 - self.rho) * square(grad)
         rate = self.learning_rate / (np.sqrt(mean_square) + self.eps)
         return Step(RMSPropState(mean_square), rate, grad)
