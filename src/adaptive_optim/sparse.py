@@ -168,6 +168,8 @@ def _validate_table(table: Any) -> None:
 
 def cast_to_table(optimizer: AnyOptimizer, table: Array) -> AnyOptimizer:
     """Return the optimizer with its array settings cast to the dtype of the table."""
+    if not getattr(optimizer, "is_diagonal", True):
+        raise ValueError(f"optimizer={optimizer!r}: needs the whole table, must be able to update single rows")
     settings = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}  # type: ignore[arg-type]
     arrays = {name: value for name, value in settings.items() if isinstance(value, np.ndarray)}
     return cast_settings(optimizer, arrays, table.dtype, (*table.shape[:-2], 1, table.shape[-1]))
