@@ -38,15 +38,14 @@ LIBRARIES = ("torch", "optax")
 START = (1.5, -2.5)
 NUM_STEPS = 200
 MATRIX = ((1.5, -2.5), (0.5, 1.0), (-0.75, 2.0))
-RECORDED_STEPS = slice(3, None, 4)
-"""The record has every fourth step only, because each depends on all steps before it."""
+RECORDED_STEPS = slice(7, None, 8)
+"""The record has every eighth step only, because each depends on all steps before it."""
 
 
 class Parity(NamedTuple):
     ours: Any
     torch: Callable[[Any, Any, Any], Any] | None
-    """Function of ``torch.optim``, the parameters and our settings that returns an optimizer. None if PyTorch has no
-    such optimizer."""
+    """Function of ``torch.optim``, the parameters and our settings that returns an optimizer; None without one."""
     optax: Callable[[Any, Any], Any]
     """Function of ``optax`` and our settings that returns an optimizer, or None if the definitions differ."""
     settings: tuple[dict[str, Any], ...]
@@ -284,9 +283,9 @@ CASES = {
 def gradients(start: Any = START) -> np.ndarray:
     """Return a gradient for each step, equal on every machine, ``(NUM_STEPS, *shape)``.
 
-    They are integers from a linear congruential generator divided by 16, so they are exact in float32. A vector has a
-    dense and a sparse coordinate, which has no gradient in the first 20 steps, and then in about every eighth step. A
-    matrix is dense.
+    They are integers from a linear congruential generator divided by 16, so they are exact in float32. A vector has
+    a dense and a sparse coordinate. The sparse one has no gradient in the first 20 steps, and then in about every
+    eighth step. A matrix is dense.
     """
     state = 1
 
@@ -304,7 +303,7 @@ def gradients(start: Any = START) -> np.ndarray:
 
 
 def trajectory(library: str, case: str) -> np.ndarray | None:
-    """Return the parameters after each step of a library, ``(size, NUM_STEPS)``, or None if its definition differs."""
+    """Return the parameters after each step of a library, ``(size, NUM_STEPS)``, or None without an equal method."""
     row, our = CASES[case]
     return _torch(row, our) if library == "torch" else _optax(row, our)
 
