@@ -212,6 +212,8 @@ def _validate_table(table: Any) -> None:
 
 def cast_to_table(optimizer: AnyOptimizer, table: Array) -> AnyOptimizer:
     """Return the optimizer with its array settings cast to the dtype of the table."""
+    if not getattr(optimizer, "is_diagonal", True):
+        raise ValueError(f"optimizer={optimizer!r}: needs the whole table, must be able to update single rows")
     return cast_settings(optimizer, table.dtype, (*table.shape[:-2], 1, table.shape[-1]))
 
 

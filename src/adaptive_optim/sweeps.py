@@ -541,6 +541,8 @@ def _validate_optimizers(optimizers: Mapping[str, Optimizer], problems: ProblemS
     batches = {}
     for name, optimizer in optimizers.items():
         validate_optimizer(optimizer)
+        if not getattr(optimizer, "is_elementwise", True):
+            raise ValueError(f"optimizers: {name} combines coordinates, must be elementwise; use minimize for it")
         settings: dict[str, Any] = {}
         num_settings = 1
         for field in fields(optimizer):  # type: ignore[arg-type]

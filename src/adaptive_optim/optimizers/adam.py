@@ -89,15 +89,15 @@ class Adam(OptimizerBase):
         m = self.beta1 * state.m + (1 - self.beta1) * grad
         v = self.beta2 * state.v + (1 - self.beta2) * square(grad)
         if self.bias_correction:
-            m_hat = m / (1 - _integer_power(self.beta1, t))
-            v_hat = v / (1 - _integer_power(self.beta2, t))
+            m_hat = m / (1 - integer_power(self.beta1, t))
+            v_hat = v / (1 - integer_power(self.beta2, t))
         else:
             m_hat, v_hat = m, v
         rate = self.learning_rate / (np.sqrt(v_hat) + self.eps)
         return Step(AdamState(t, m, v), rate, m_hat)
 
 
-def _integer_power(base: Any, exponent: int) -> Any:
+def integer_power(base: Any, exponent: int) -> Any:
     """Raise to an integer power by repeated squaring.
 
     NumPy's ``**`` may round differently for a number and for an array; products do not. So a run in a batch has the

@@ -82,6 +82,11 @@ class OptimizerBase:
 
     ranges: ClassVar[Mapping[str, Range]] = {}
     """Ranges of settings, for example ``{"power": ("a number from 0 to 1", lambda x: (x >= 0) & (x <= 1))}``."""
+    is_diagonal: ClassVar[bool] = True
+    """Whether each coordinate has its own effective rate. If not, ``rate`` is the learning rate everywhere and the
+    direction is the preconditioned gradient."""
+    is_elementwise: ClassVar[bool] = True
+    """Whether each coordinate depends on its own gradients only, so the axes may be in any order."""
     color: ClassVar[str | None] = None
     """Colour in figures, ``#rrggbb``. Without one, the optimizer is drawn in a neutral colour."""
     dash: ClassVar[str | None] = None
