@@ -13,7 +13,7 @@ from adaptive_optim.figures import (
 )
 from adaptive_optim.intervals import Leader, leader, median_interval, significantly_above, wilson_interval
 from adaptive_optim.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, Momentum, Optimizer, RMSProp, Step
-from adaptive_optim.problems import ProblemStack, Quadratic, SparseRegression
+from adaptive_optim.problems import Problem, ProblemStack, Quadratic, SparseRegression
 from adaptive_optim.skipgram import Batch, SkipGram, TrainingResult, train
 from adaptive_optim.sparse import RowStep, update_rows
 from adaptive_optim.sweeps import TuningResult, sweep, tune
@@ -31,6 +31,7 @@ __all__ = [
     "Leader",
     "Momentum",
     "Optimizer",
+    "Problem",
     "ProblemStack",
     "Quadratic",
     "RMSProp",

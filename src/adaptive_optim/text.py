@@ -79,8 +79,8 @@ class Corpus:
     Parameters
     ----------
     text : str
-        Any text. A word is a sequence of letters of any script with their marks, in Unicode's composed form (NFC) and
-        in lower case. All other characters separate words.
+        Any text. A word is a sequence of letters of any script with their marks, in Unicode's composed form (NFC)
+        and in lower case. All other characters separate words.
     window : int, default 2
         Maximum distance of two neighbours. Each pair is counted in both orders.
     block_length : int, default 50

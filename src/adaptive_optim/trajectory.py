@@ -132,22 +132,33 @@ def minimize(
 
 
 def iter_steps(
-    optimizer: Optimizer, gradient: Callable[[Array, int], Array], params: Array
+    optimizer: Optimizer,
+    gradient: Callable[[Array, int], Array],
+    params: Array,
+    schedule: Callable[[int], float] | None = None,
 ) -> Iterator[tuple[Array, Array, Array]]:
     """Yield gradient, rate and new parameters of each step, endlessly and without validation.
 
-    Axes may be in any order, because every operation is elementwise.
+    Axes may be in any order, because every operation is elementwise. The rate includes the factor of the schedule.
     """
     state = optimizer.init(params)
     for step in count():
         grad = gradient(params, step)
-        state, rate, _, params = take_step(optimizer, state, params, grad)
+        factor = None if schedule is None else schedule(step)
+        state, rate, _, params = take_step(optimizer, state, params, grad, factor)
         yield grad, rate, params
 
 
-def take_step(optimizer: Optimizer, state: Any, params: Array, grad: Array) -> tuple[Any, Any, Any, Array]:
-    """Return the new state, the rate, the direction and the new parameters of one step."""
+def take_step(
+    optimizer: Optimizer, state: Any, params: Array, grad: Array, factor: float | None = None
+) -> tuple[Any, Any, Any, Array]:
+    """Return the new state, the rate, the direction and the new parameters of one step.
+
+    A schedule's factor multiplies rate and decay.
+    """
     state, rate, direction, decay = optimizer.step(state, grad)
+    if factor is not None:
+        rate, decay = factor * rate, factor * decay
     params = (1 - decay) * params - rate * direction
     return state, rate, direction, params
 

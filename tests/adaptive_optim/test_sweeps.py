@@ -459,8 +459,12 @@ INVALID = [
         "optimizers: have numbers of settings {'SGD': 2, 'Adam': 3, 'More': 1}, must be equal for all",
     ),
     *[
-        ("problems", bad, f"problems={bad!r}: must be a ProblemStack")
-        for bad in (None, SparseRegression(), [SparseRegression()])
+        (
+            "problems",
+            bad,
+            f"problems={bad!r}: must be a ProblemStack, or a problem with gradient(params, step) and loss(params)",
+        )
+        for bad in (None, len, SparseRegression, [SparseRegression()])
     ],
     *[
         (name, bad, f"{name}={bad!r}: must be an integer of at least 1")
