@@ -9,6 +9,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
+from own_problems import Rosenbrock
 
 import adaptive_optim
 from adaptive_optim import (
@@ -335,15 +336,6 @@ def test_samples_of_another_shape_raise_an_error_that_gives_the_shape():
         message = re.escape(f"samples: 'SGD' has shape {np.shape(bad)}, must be (seeds,)")
         with pytest.raises(ValueError, match=message):
             plot_seeds({"SGD": bad}, x_title="x", alt=ALT)
-
-
-class Rosenbrock:
-    def loss(self, params):
-        return (1 - params[..., 0]) ** 2 + 100 * (params[..., 1] - params[..., 0] ** 2) ** 2
-
-    def gradient(self, params, step):
-        x, y = params[..., 0], params[..., 1]
-        return np.stack([2 * (x - 1) - 400 * x * (y - x**2), 200 * (y - x**2)], axis=-1)
 
 
 CURVED = Rosenbrock()
