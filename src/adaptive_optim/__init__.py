@@ -66,7 +66,7 @@ from adaptive_optim.optimizers import (
     SOAPState,
     Step,
 )
-from adaptive_optim.problems import ProblemStack, Quadratic, SparseRegression
+from adaptive_optim.problems import Problem, ProblemStack, Quadratic, SparseRegression
 from adaptive_optim.skipgram import Batch, SkipGram, TrainingResult, train
 from adaptive_optim.sparse import RowStep, update_rows
 from adaptive_optim.sweeps import TuningResult, sweep, tune
@@ -106,6 +106,7 @@ __all__ = [
     "Nesterov",
     "Optimizer",
     "OptimizerBase",
+    "Problem",
     "ProblemStack",
     "Quadratic",
     "RMSProp",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import comb
+from math import floor
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -53,11 +53,13 @@ def median_interval(samples: ArrayLike, axis: int = -1, confidence_level: float 
     count = samples.shape[axis]
     if np.isnan(samples).any():
         raise ValueError("samples: contain nan, must be numbers")
-    num_outcomes, k = 1, 0  # outcomes with at most k successes
-    max_outcomes = Fraction(1 - confidence_level) * 2 ** (count - 1)
+    # All numbers of outcomes are exact integers. Each binomial coefficient follows from the one before.
+    max_outcomes = floor(Fraction(1 - confidence_level) * 2**count / 2)
+    coefficient, num_outcomes, k = 1, 1, 0  # outcomes with at most k successes
     while num_outcomes <= max_outcomes:
+        coefficient = coefficient * (count - k) // (k + 1)
         k += 1
-        num_outcomes += comb(count, k)
+        num_outcomes += coefficient
     if not k:
         raise ValueError(f"samples: {count} are too few for confidence_level={confidence_level!r}")
     return samples.take(k - 1, axis), samples.take(count - k, axis)

@@ -1,20 +1,91 @@
-"""The shared problem of the book: linear regression with one dense and one sparse feature."""
+"""Problems: what an own problem needs, and the shared problem of the book with one dense and one sparse feature."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from math import prod
 from numbers import Integral, Real
 from threading import Lock
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from adaptive_optim.optimizers import Array
+
+AnyNumber = TypeVar("AnyNumber", bound=np.generic)
+
+GRID_POINTS = 201
+"""Points of a grid of losses in each direction: on ``plot_paths``' default range, one every 0.02."""
+
+
+class Problem(Protocol):
+    r"""Interface of a problem of any number of parameters, for :func:`sweep`, :func:`tune` and the figures.
+
+    Any object with these two methods is a problem. Both work on a leading axis: each row of ``params`` is one run.
+    So use ``params[..., 0]`` instead of ``params[0]``, and ``params @ x`` instead of ``x @ params``.
+
+    See Also
+    --------
+    ProblemStack : Several instances of the shared problem, with named axes.
+
+    Notes
+    -----
+    If a problem has ``excess_loss(params)``, the loss minus its minimum, :func:`sweep` measures that instead of
+    ``loss``. If it has ``minimum``, ``(dim,)``, :func:`sweep` can measure distances from it. A problem must be
+    pickled to be sent to an executor of processes.
+
+    Examples
+    --------
+    Rosenbrock's function, :math:`(1-x)^2 + 100\,(y-x^2)^2`:
+
+    >>> import numpy as np
+    >>> from adaptive_optim import SGD, Adam, sweep
+    >>> class Rosenbrock:
+    ...     def loss(self, params):
+    ...         x, y = params[..., 0], params[..., 1]
+    ...         return (1 - x) ** 2 + 100 * (y - x**2) ** 2
+    ...
+    ...     def gradient(self, params, step):
+    ...         x, y = params[..., 0], params[..., 1]
+    ...         slope = 200 * (y - x**2)
+    ...         return np.stack([2 * (x - 1) - 2 * x * slope, slope], axis=-1)
+    >>> optimizers = {"SGD": SGD([0.0005, 0.001]), "Adam": Adam([0.01, 0.1])}
+    >>> runs = sweep(optimizers, Rosenbrock(), num_steps=1000)
+    >>> runs.final_loss.dims
+    ('optimizer', 'setting')
+    >>> runs.final_loss.round(3).values
+    array([[0.271, 0.111],
+           [1.229, 0.009]])
+
+    Logistic regression with 20 weights, on batches of 10 samples:
+
+    >>> rng = np.random.default_rng(0)
+    >>> features = rng.normal(size=(500, 20))
+    >>> targets = (features @ rng.normal(size=20) > 0).astype(float)
+    >>> class LogisticRegression:
+    ...     def loss(self, params):
+    ...         logits = params @ features.T
+    ...         return np.mean(np.logaddexp(0, logits) - targets * logits, axis=-1)
+    ...
+    ...     def gradient(self, params, step):
+    ...         batch = np.arange(10 * step, 10 * step + 10) % 500
+    ...         errors = 1 / (1 + np.exp(-params @ features[batch].T)) - targets[batch]
+    ...         return errors @ features[batch] / 10
+    >>> runs = sweep({"Adam": Adam([0.01, 0.1])}, LogisticRegression(), 400, start=np.zeros(20))
+    >>> runs.final_loss.round(2).values
+    array([[0.16, 0.06]])
+    """
+
+    def gradient(self, params: Any, step: int) -> ArrayLike:
+        """Return the gradient at this step, which counts from 0, of the shape of ``params``, ``(..., dim)``."""
+
+    def loss(self, params: Any) -> Any:
+        """Return the loss, ``(...)`` for parameters ``(..., dim)``."""
 
 
 class QuadraticLoss:
@@ -25,10 +96,10 @@ class QuadraticLoss:
 
     def excess_loss(self, params: ArrayLike) -> Any:
         """Return the loss minus its minimum, ``(...)`` for parameters ``(..., 2)``."""
-        params, h = np.asarray(params), self.hessian
+        points, h = _as_points(params), self.hessian
         with np.errstate(all="ignore"):
-            x = params[..., 0] - self.minimum[..., 0]
-            y = params[..., 1] - self.minimum[..., 1]
+            x = points[..., 0] - self.minimum[..., 0]
+            y = points[..., 1] - self.minimum[..., 1]
             # In-place operations: with many runs, memory access takes most of the time.
             loss, cross_term, y_term = h[..., 0, 0] * x, 2 * h[..., 0, 1] * x, h[..., 1, 1] * y
             loss *= x
@@ -40,7 +111,7 @@ class QuadraticLoss:
 
     def full_gradient(self, params: ArrayLike, step: int = 0) -> Array:
         """Return the gradient of the loss, of the shape of ``params``; the same at every step."""
-        offset = np.moveaxis(np.asarray(params) - self.minimum, -1, 0)
+        offset = np.moveaxis(_as_points(params) - self.minimum, -1, 0)
         hessian = np.moveaxis(self.hessian, (-2, -1), (0, 1))
         return np.moveaxis(_matrix_product(hessian, offset), 0, -1)
 
@@ -61,9 +132,11 @@ class QuadraticLoss:
         return Quadratic(self.hessian / np.outer(scale, scale), self.minimum * scale)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Quadratic(QuadraticLoss):
     r"""The loss :math:`\tfrac12 (\theta-\hat\theta)^\top H (\theta-\hat\theta)` of two parameters.
+
+    It keeps read-only copies of its arrays. Two of them are equal if their arrays are.
 
     Parameters
     ----------
@@ -90,15 +163,34 @@ class Quadratic(QuadraticLoss):
     minimum: Any
 
     def __post_init__(self) -> None:
-        hessian, minimum = np.asarray(self.hessian, float), np.asarray(self.minimum, float)
+        hessian, minimum = np.array(self.hessian, float), np.array(self.minimum, float)
         is_square = hessian.shape[-2:] == (2, 2) and np.isfinite(hessian).all()
         is_symmetric = is_square and np.allclose(hessian, np.swapaxes(hessian, -1, -2))
         if not is_symmetric or not (np.linalg.eigvalsh(hessian) > 0).all():
             raise ValueError(f"hessian={self.hessian!r}: must be symmetric with positive eigenvalues, (2, 2)")
         if minimum.shape[-1:] != (2,) or not np.isfinite(minimum).all():
             raise ValueError(f"minimum={self.minimum!r}: must be two finite numbers")
-        object.__setattr__(self, "hessian", hessian)
-        object.__setattr__(self, "minimum", minimum)
+        object.__setattr__(self, "hessian", _read_only(hessian))
+        object.__setattr__(self, "minimum", _read_only(minimum))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Quadratic):
+            return NotImplemented
+        return np.array_equal(self.hessian, other.hessian) and np.array_equal(self.minimum, other.minimum)
+
+    def __hash__(self) -> int:
+        return hash((*self.hessian.flat, *self.minimum.flat))
+
+    def __reduce__(self) -> Any:  # an unpickled array is writable, unless the constructor copies it
+        return type(self), (self.hessian, self.minimum)
+
+    def loss(self, params: ArrayLike) -> Any:
+        """Return the loss, ``(...)`` for parameters ``(..., 2)``. Its minimum is 0."""
+        return self.excess_loss(params)
+
+    def gradient(self, params: ArrayLike, step: int) -> Array:
+        """Return the gradient, of the shape of ``params``, ``(..., 2)``; the same at every step."""
+        return self.full_gradient(params)
 
 
 @dataclass(frozen=True)
@@ -190,19 +282,20 @@ class SparseRegression(QuadraticLoss):
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @cached_property
-    def draws(self) -> dict[str, Array]:
+    def draws(self) -> Mapping[str, Array]:
         r"""All random numbers of the seed, each ``(num_samples,)``.
 
         ``dense`` is feature 1, ``sign`` is feature 2 where it is active, ``rank`` is the order in which samples
         become active as the activity increases, and ``noise`` times :math:`\sigma` is added to the targets.
         """
         rng = np.random.default_rng(self.seed)
-        return {
+        draws = {
             "dense": rng.standard_normal(self.num_samples),
             "sign": rng.choice([-1.0, 1.0], self.num_samples),
             "rank": rng.permutation(self.num_samples),
             "noise": rng.standard_normal(self.num_samples),
         }
+        return MappingProxyType({name: _read_only(values) for name, values in draws.items()})
 
     @property
     def true_params(self) -> Array:
@@ -217,29 +310,28 @@ class SparseRegression(QuadraticLoss):
     @cached_property
     def active(self) -> Any:
         """Whether feature 2 is nonzero in each sample, ``(num_samples,)``."""
-        return self.draws["rank"] < round(self.activity * self.num_samples)
+        return _read_only(self.draws["rank"] < round(self.activity * self.num_samples))
 
     @cached_property
     def features(self) -> Array:
         """The matrix :math:`X`, ``(num_samples, 2)``."""
         features = np.stack([self.draws["dense"], self.draws["sign"] * self.active], axis=1)
-        rotated: Array = features @ self._rotation_matrix.T
-        return rotated
+        return _read_only(features @ self._rotation_matrix.T)
 
     @cached_property
     def targets(self) -> Array:
         """The vector :math:`y`, ``(num_samples,)``."""
-        return self.features @ self.true_params + self.noise * self.draws["noise"]
+        return _read_only(self.features @ self.true_params + self.noise * self.draws["noise"])
 
     @cached_property
     def hessian(self) -> Array:
         """The Hessian of the full loss, :math:`X^T X/N`, ``(2, 2)``."""
-        return self.features.T @ self.features / self.num_samples
+        return _read_only(self.features.T @ self.features / self.num_samples)
 
     @cached_property
     def minimum(self) -> Array:
         r"""The parameters :math:`\hat\theta` that minimize the full loss, ``(2,)``."""
-        return np.linalg.solve(self.hessian, self.features.T @ self.targets / self.num_samples)
+        return _read_only(np.linalg.solve(self.hessian, self.features.T @ self.targets / self.num_samples))
 
     @cached_property
     def minimum_loss(self) -> float:
@@ -252,7 +344,7 @@ class SparseRegression(QuadraticLoss):
 
     def gradient(self, params: ArrayLike, step: int) -> Array:
         """Return the gradient on the batch of this step, of the shape of ``params``, ``(..., 2)``."""
-        return np.moveaxis(batch_gradient(self, np.moveaxis(np.asarray(params), -1, 0), step), 0, -1)
+        return np.moveaxis(batch_gradient(self, np.moveaxis(_as_points(params), -1, 0), step), 0, -1)
 
     def batch(self, step: int) -> Any:
         """Return the indices of the samples in the batch of this step, ``(batch_size,)``."""
@@ -351,7 +443,7 @@ class ProblemStack(QuadraticLoss):
             raise ValueError(
                 f"axes: have lengths {lengths}, whose product must be the number of problems, {len(self.problems)}"
             )
-        object.__setattr__(self, "axes", axes)
+        object.__setattr__(self, "axes", {name: tuple(values) for name, values in axes.items()})
 
     @classmethod
     def from_product(cls, **settings: Any) -> ProblemStack:
@@ -399,16 +491,16 @@ class ProblemStack(QuadraticLoss):
     @cached_property
     def hessian(self) -> Array:
         """The Hessian of each full loss, ``(problems, 2, 2)``."""
-        return np.stack([problem.hessian for problem in self.problems])
+        return _read_only(np.stack([problem.hessian for problem in self.problems]))
 
     @cached_property
     def minimum(self) -> Array:
         """The minimum of each full loss, ``(problems, 2)``."""
-        return np.stack([problem.minimum for problem in self.problems])
+        return _read_only(np.stack([problem.minimum for problem in self.problems]))
 
     def gradient(self, params: ArrayLike, step: int) -> Array:
         """Return the gradient on each problem's batch of this step, of the shape of ``params``."""
-        return np.moveaxis(batch_gradient(self, np.moveaxis(np.asarray(params), -1, 0), step), 0, -1)
+        return np.moveaxis(batch_gradient(self, np.moveaxis(_as_points(params), -1, 0), step), 0, -1)
 
     @cached_property
     def _block_cache(self) -> dict[int, tuple[Array, Array]]:
@@ -471,6 +563,60 @@ def _matrix_product(matrix: Array, params: Array) -> Array:
     products = matrix * params
     result: Array = products[:, 0] + products[:, 1]
     return result
+
+
+def evaluate_on_grid(loss: Any, axis_range: tuple[float, float]) -> tuple[Array, Array]:
+    """Return the losses of two parameters on a square grid, for contours.
+
+    Parameters
+    ----------
+    loss : Problem or callable
+        Problem with ``loss``, or a function ``loss(params)`` that returns ``(...)`` for parameters ``(..., 2)``.
+    axis_range : (float, float)
+        Range of both parameters.
+
+    Returns
+    -------
+    positions : ndarray
+        Positions of the columns, which are those of the rows, too, ``(201,)``.
+    losses : ndarray
+        Losses, ``(201, 201)``. Rows are the second parameter.
+
+    Raises
+    ------
+    ValueError
+        If the loss is no function, or returns another shape.
+    """
+    function: Callable[[Array], Any] = getattr(loss, "loss", loss)
+    if not callable(function):
+        raise ValueError(f"loss={loss!r}: must have loss(params), or be a function of parameters (..., 2)")
+    positions = np.linspace(*axis_range, GRID_POINTS)
+    points = np.stack(np.meshgrid(positions, positions), axis=-1)
+    with np.errstate(all="ignore"):  # a loss may be infinite somewhere
+        return positions, validate_shape("loss", function(points), points.shape[:-1], points.shape)
+
+
+def validate_shape(name: str, values: ArrayLike, shape: tuple[int, ...], params_shape: tuple[int, ...]) -> Array:
+    """Return what a method of a problem returned as an array, or raise if it has another shape."""
+    array = np.asarray(values, float)
+    if array.shape != shape:
+        raise ValueError(
+            f"{name}: returned shape {array.shape} for params of shape {params_shape}, must be {shape}; the "
+            "parameters are on the last axis, params[..., i]"
+        )
+    return array
+
+
+def _as_points(params: ArrayLike) -> Any:
+    points = np.asarray(params)
+    if points.shape[-1:] != (2,):
+        raise ValueError(f"params: have shape {points.shape}, must be (..., 2)")
+    return points
+
+
+def _read_only(array: NDArray[AnyNumber]) -> NDArray[AnyNumber]:
+    array.setflags(write=False)
+    return array
 
 
 def _validate_setting(problem: Any, name: str, description: str, is_in_range: Any, integer: bool = False) -> None:

@@ -6,16 +6,16 @@ import operator
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
 from math import prod
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from adaptive_optim.optimizers import Array, Optimizer
-from adaptive_optim.problems import ProblemStack, SparseRegression, batch_gradient
+from adaptive_optim.problems import Problem, ProblemStack, SparseRegression, batch_gradient, validate_shape
 from adaptive_optim.progress import progress_bar
 from adaptive_optim.trajectory import has_diverged, iter_steps
 from adaptive_optim.validation import validate_integer, validate_optimizer
@@ -44,7 +44,7 @@ SAFE_MAGNITUDE = 1e100
 
 def sweep(
     optimizers: Mapping[str, Optimizer],
-    problems: ProblemStack,
+    problems: ProblemStack | Problem,
     num_steps: int,
     *,
     start: ArrayLike = (-1.0, -1.0),
@@ -52,6 +52,7 @@ def sweep(
     loss_thresholds: Sequence[float] = (0.01,),
     distance_thresholds: Sequence[float] = (0.3,),
     rate_steps: Sequence[int] | None = None,
+    schedule: Callable[[int], float] | None = None,
     chunk_size: int = 8192,
     executor: Executor | None = None,
 ) -> xr.Dataset:
@@ -61,20 +62,25 @@ def sweep(
     ----------
     optimizers : mapping of str to Optimizer
         Optimizers by name. Array settings broadcast to the axes of the runs, ``(setting, *problems.axes)``:
-        ``SGD(rates[:, None, None])`` on problems with two axes has ``len(rates)`` settings. All optimizers
-        have the same number of settings.
-    problems : ProblemStack
-        For instance ``ProblemStack.from_product(activity=[0.05, 0.5], seed=range(256))``.
+        ``SGD(rates)`` on one problem and ``SGD(rates[:, None, None])`` on problems with two axes have
+        ``len(rates)`` settings. All optimizers have the same number of settings.
+    problems : ProblemStack or Problem
+        For instance ``ProblemStack.from_product(activity=[0.05, 0.5], seed=range(256))``, or one
+        :class:`Problem` of any number of parameters, which has no axes.
     num_steps : int
         Number of steps of each run, at least 1.
     start : array_like, default (-1, -1)
-        Initial parameters, ``(2,)``, or ``(problems, 2)`` for different ones on each problem.
+        Initial parameters, ``(2,)``, or ``(problems, 2)`` for different ones on each problem of a stack. For
+        another problem ``(dim,)``, which determines the number of parameters.
     metrics : collection of str
         Names of the metrics to return; see below.
     loss_thresholds, distance_thresholds : sequence of float
         Thresholds of ``steps_to_loss`` and ``steps_to_distance``, above 0.
     rate_steps : sequence of int, optional
         Steps of ``rates``, from 1 to ``num_steps``. The default is the last step.
+    schedule : callable, optional
+        Function of the step, which counts from 0, that returns a factor of at least 0. It multiplies the rates and
+        the weight decay of all runs.
     chunk_size : int, default 8192
         Approximate number of runs that are computed together. The progress bar advances by chunks, and an executor
         receives chunks. Memory grows with the chunk size and the results, not with the number of runs or steps.
@@ -89,19 +95,22 @@ def sweep(
         those in parentheses:
 
         - ``steps_to_loss (loss_threshold)``: steps until the :meth:`excess loss <SparseRegression.excess_loss>`
-          stays at or below the threshold; ``num_steps + 1`` if it never does.
-        - ``steps_to_distance (distance_threshold)``: the same for the larger of the two weights' distances from the
-          minimum.
+          stays at or below the threshold; ``num_steps + 1`` if it never does. A problem without ``excess_loss`` has
+          no known minimum, so here and below its ``loss`` takes that place.
+        - ``steps_to_distance (distance_threshold)``: the same for the largest distance of a parameter from its
+          place in ``problems.minimum``.
         - ``final_loss``: excess loss after the last step.
         - ``final_params (coordinate)``: parameters after the last step.
         - ``mean_log10_loss``: mean over the steps of the decimal logarithm of the excess loss. Losses below 1e-16
           count as 1e-16.
-        - ``rates (rate_step, coordinate)``: effective learning rates, ``nan`` before the first gradient.
+        - ``rates (rate_step, coordinate)``: effective learning rates, ``nan`` before the first gradient. They
+          include the factor of the schedule.
         - ``params (step, coordinate)``: parameters after each step, which takes much memory for many runs.
         - ``diverged_at``: step at which the run diverged, -1 if it did not.
 
         A run that diverged never reaches a threshold, has an infinite loss, and ``nan`` as parameters and rates.
-        The variable ``learning_rate`` has the learning rate of each run.
+        The variable ``learning_rate`` has the learning rate of each run. The values of ``coordinate`` are ``dense``
+        and ``sparse`` for a stack, and 0 to ``dim - 1`` for another problem.
 
     Raises
     ------
@@ -112,7 +121,8 @@ def sweep(
 
     Notes
     -----
-    A run has the same bits as in :func:`minimize`, whatever the chunk size.
+    A run has the same bits as in :func:`minimize`, whatever the chunk size. For problems other than stacks this
+    holds if their gradient has the same bits for one run and for many.
 
     An interrupt cancels the chunks that have not started, and waits for those that have.
 
@@ -130,27 +140,30 @@ def sweep(
     """
     num_steps = validate_integer("num_steps", num_steps)
     chunk_size = validate_integer("chunk_size", chunk_size)
-    if not isinstance(problems, ProblemStack):
-        raise ValueError(f"problems={problems!r}: must be a ProblemStack")
+    stack = _as_stack(problems)
+    starts = _validate_start(start, stack)
     spec = _MetricSpec(
         num_steps,
         _validate_metrics(metrics),
         _validate_thresholds("loss_thresholds", loss_thresholds),
         _validate_thresholds("distance_thresholds", distance_thresholds),
         _validate_rate_steps(rate_steps, num_steps),
+        _evaluate_schedule(schedule, num_steps),
+        COORDINATES if isinstance(stack, ProblemStack) else tuple(range(starts.shape[1])),
     )
-    batches = _validate_optimizers(optimizers, problems)
-    starts = _validate_start(start, problems)
-    chunks = list(_split_into_chunks(batches, problems, chunk_size))
+    batches = _validate_optimizers(optimizers, stack)
+    if isinstance(stack, _SingleProblem):
+        stack.validate(starts, needs_minimum="steps_to_distance" in spec.metrics)
+    chunks = list(_split_into_chunks(batches, stack, chunk_size))
     names = list(batches)
-    shape = (len(names), batches[names[0]].num_settings, len(problems.problems))
+    shape = (len(names), batches[names[0]].num_settings, len(stack.problems))
     results = spec.allocate(*shape)
     with progress_bar(prod(shape), "runs") as bar:
-        for chunk, chunk_results in _compute_chunks(chunks, batches, problems, starts, spec, executor):
+        for chunk, chunk_results in _compute_chunks(chunks, batches, stack, starts, spec, executor):
             for name, values in chunk_results.items():
                 results[name][names.index(chunk.name), chunk.settings, chunk.problems] = values
             bar.update(chunk.size)
-    return _to_dataset(results, batches, problems, spec)
+    return _to_dataset(results, batches, stack, spec)
 
 
 class TuningResult(NamedTuple):
@@ -168,12 +181,12 @@ class TuningResult(NamedTuple):
 
 def tune(
     factories: Mapping[str, Callable[[Any], Optimizer]],
-    problems: ProblemStack,
+    problems: ProblemStack | Problem,
     num_steps: int,
     *,
     rates: ArrayLike,
     score: Callable[[xr.Dataset], xr.DataArray],
-    reported_seeds: Collection[int],
+    reported_seeds: Collection[int] | None = None,
     max_extensions: int = 3,
     **options: Any,
 ) -> TuningResult:
@@ -185,8 +198,8 @@ def tune(
     ----------
     factories : mapping of str to callable
         Functions that return an optimizer for a learning rate: ``Adam``, or ``partial(RMSProp, rho=0.99)``.
-    problems : ProblemStack
-        Problems to tune on. One of their axes is ``seed``.
+    problems : ProblemStack or Problem
+        Problems to tune on.
     num_steps : int
         Number of steps of each run.
     rates : array_like
@@ -194,12 +207,13 @@ def tune(
     score : callable
         Function of the dataset that :func:`sweep` returns. It returns a number for each optimizer and setting, and
         lower is better; ``nan`` is the worst. If it keeps other axes, each of their elements is tuned separately.
-    reported_seeds : collection of int
-        Seeds on which results are reported. The problems must not contain any of them.
+    reported_seeds : collection of int, optional
+        Seeds on which results are reported. The problems must not contain any of them. Problems with an axis
+        ``seed`` need this argument, and others cannot have it.
     max_extensions : int, default 3
         Maximum number of times that the grid is extended, at least 0.
     **options
-        Further arguments of :func:`sweep`.
+        Further arguments of :func:`sweep`, for instance ``start`` and ``schedule``.
 
     Returns
     -------
@@ -208,7 +222,8 @@ def tune(
     Raises
     ------
     ValueError
-        If the problems contain a reported seed, or another argument is invalid here or in :func:`sweep`.
+        If the problems contain a reported seed, if ``reported_seeds`` is missing or cannot be used, or if another
+        argument is invalid here or in :func:`sweep`.
 
     Examples
     --------
@@ -225,10 +240,12 @@ def tune(
     >>> tuned.learning_rate.round(3).values
     array([0.178, 0.056])
     """
-    seeds = problems.axes.get("seed")
-    if seeds is None:
-        raise ValueError(f"problems: have axes {list(problems.axes)}, one must be 'seed'")
-    common_seeds = sorted(set(seeds) & set(reported_seeds))
+    axes = _as_stack(problems).axes
+    if reported_seeds is None and "seed" in axes:
+        raise ValueError("reported_seeds: must be given, because the problems have an axis 'seed'")
+    if reported_seeds is not None and "seed" not in axes:
+        raise ValueError(f"problems: have axes {list(axes)}, one must be 'seed' if reported_seeds are given")
+    common_seeds = sorted(set(axes.get("seed", ())) & set(reported_seeds or ()))
     if common_seeds:
         raise ValueError(f"reported_seeds: {common_seeds[:5]} are seeds of the problems, must be different ones")
     grid = _as_float_array(rates)
@@ -241,7 +258,7 @@ def tune(
     import xarray as xr
 
     def run(grid: Array) -> xr.Dataset:
-        column = grid.reshape(-1, *(1,) * len(problems.axes))
+        column = grid.reshape(-1, *(1,) * len(axes))
         optimizers = {name: factory(column) for name, factory in factories.items()}
         runs = sweep(optimizers, problems, num_steps, **options)
         if "setting" not in runs.dims:
@@ -279,6 +296,51 @@ class _OptimizerBatch(NamedTuple):
         return replace(self.optimizer, **selected)
 
 
+@dataclass(frozen=True)
+class _SingleProblem:
+    """A problem in the place of a stack: of parameters ``(..., 1, dim)``, with no axes."""
+
+    problem: Any
+    axes: ClassVar[dict[str, Any]] = {}
+
+    @property
+    def problems(self) -> tuple[Any, ...]:
+        return (self.problem,)
+
+    @property
+    def minimum(self) -> Array:
+        return np.asarray(self.problem.minimum)
+
+    def gradient(self, params: Array, step: int) -> Array:
+        rows = self._rows(params)
+        return validate_shape("gradient", self.problem.gradient(rows, step), rows.shape, rows.shape).reshape(
+            params.shape
+        )
+
+    def excess_loss(self, params: Array) -> Array:
+        rows = self._rows(params)
+        loss = getattr(self.problem, "excess_loss", self.problem.loss)
+        return validate_shape("loss", loss(rows), rows.shape[:1], rows.shape).reshape(params.shape[:-1])
+
+    def _rows(self, params: Array) -> Array:
+        rows = params.reshape(-1, params.shape[-1])
+        rows.setflags(write=False)
+        return rows
+
+    def validate(self, starts: Array, needs_minimum: bool) -> None:
+        """Raise unless the methods work on a leading axis, and there is a minimum if it is needed."""
+        dim = starts.shape[1]
+        if needs_minimum and np.shape(getattr(self.problem, "minimum", 0.0)) != (dim,):
+            raise ValueError(
+                f"metrics: steps_to_distance needs the attribute minimum of the problem, of shape ({dim},), "
+                f"which {self.problem!r} does not have"
+            )
+        rows = np.tile(starts, (3 if dim == 2 else 2, 1))  # not a square, which would hide exchanged axes
+        with np.errstate(all="ignore"):
+            self.gradient(rows, 0)
+            self.excess_loss(rows)
+
+
 class _Chunk(NamedTuple):
     """Runs that are computed together: some settings of an optimizer on some of the problems."""
 
@@ -301,15 +363,17 @@ class _MetricSpec:
     loss_thresholds: tuple[float, ...]
     distance_thresholds: tuple[float, ...]
     rate_steps: tuple[int, ...]
+    factors: tuple[float, ...] | None
+    coordinates: tuple[Any, ...]
 
     def axes(self) -> dict[str, dict[str, Any]]:
         """Return the axes that each metric has in addition to those of the runs, with their values."""
         axes: dict[str, dict[str, Any]] = {
             "steps_to_loss": {"loss_threshold": self.loss_thresholds},
             "steps_to_distance": {"distance_threshold": self.distance_thresholds},
-            "final_params": {"coordinate": COORDINATES},
-            "rates": {"rate_step": self.rate_steps, "coordinate": COORDINATES},
-            "params": {"step": range(self.num_steps + 1), "coordinate": COORDINATES},
+            "final_params": {"coordinate": self.coordinates},
+            "rates": {"rate_step": self.rate_steps, "coordinate": self.coordinates},
+            "params": {"step": range(self.num_steps + 1), "coordinate": self.coordinates},
         }
         return {name: axes.get(name, {}) for name in self.metrics}
 
@@ -322,30 +386,51 @@ class _MetricSpec:
         }
 
     def compute(
-        self, optimizer: Any, problems: tuple[SparseRegression, ...], starts: Array, num_settings: int
+        self,
+        optimizer: Any,
+        problems: tuple[SparseRegression, ...] | _SingleProblem,
+        starts: Array,
+        num_settings: int,
     ) -> dict[str, Any]:
         """Run an optimizer and return the metrics, each ``(settings, problems, ...)``."""
-        stack = _cached_stack(problems)
-        shape = (num_settings, len(problems))
-        params = np.ascontiguousarray(np.broadcast_to(starts.T[:, None], (2, *shape)))
+        stack = problems if isinstance(problems, _SingleProblem) else _cached_stack(problems)
+        shape, dim = (num_settings, len(stack.problems)), starts.shape[1]
         recorder = _Recorder(self, stack, shape)
-        gradient = partial(batch_gradient, stack)
+        schedule = None if self.factors is None else self.factors.__getitem__
+        if isinstance(stack, ProblemStack) and getattr(optimizer, "is_diagonal", True):
+            # Coordinates on the first axis are contiguous in memory, which makes many runs fast.
+            axis = 0
+            params = np.ascontiguousarray(np.broadcast_to(starts.T[:, None], (dim, *shape)))
+            gradient: Any = partial(batch_gradient, stack)
+        else:
+            axis = -1
+            params = np.array(np.broadcast_to(starts, (*shape, dim)))
+            gradient = stack.gradient
+            arrays = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
+            columns = {name: value[..., None] for name, value in arrays.items() if np.ndim(value)}
+            optimizer = replace(optimizer, **columns)
+            # An optimizer of matrices raises an error for a vector. It must not take the runs for a matrix.
+            optimizer.init(starts[0])
         # Overflow is a result here, not an error: it is reported as divergence.
         with np.errstate(all="ignore"):
-            recorder.record_start(params)
-            steps = zip(range(self.num_steps), iter_steps(optimizer, gradient, params), strict=False)
-            for step, (grad, rate, params, _) in steps:
-                recorder.record_step(step, grad, rate, params)
+            recorder.record_start(np.moveaxis(params, axis, 0))
+            steps = zip(range(self.num_steps), iter_steps(optimizer, gradient, params, schedule), strict=False)
+            for step, (grad, rate, params, unscheduled_rate) in steps:
+                own = [grad, rate, params, unscheduled_rate]
+                if axis == -1:
+                    own = [np.moveaxis(np.broadcast_to(each, params.shape), -1, 0) for each in own]
+                recorder.record_step(step, *own)
                 if recorder.all_diverged:
                     break
-            return recorder.results(params)
+            return recorder.results(np.moveaxis(params, axis, 0))
 
 
 class _Recorder:
     """Computes metrics during the runs. All its arguments have the coordinates on the first axis."""
 
-    def __init__(self, spec: _MetricSpec, stack: ProblemStack, shape: tuple[int, int]) -> None:
+    def __init__(self, spec: _MetricSpec, stack: ProblemStack | _SingleProblem, shape: tuple[int, int]) -> None:
         self.spec, self.stack = spec, stack
+        self.shape = (len(spec.coordinates), *shape)
         self.diverged_at = np.full(shape, -1)
         self.all_diverged = False
         metrics = set(spec.metrics)
@@ -356,8 +441,8 @@ class _Recorder:
         self.log_losses = np.zeros(shape) if "mean_log10_loss" in metrics else None
         # It is faster to compute the losses of several steps together.
         needs_buffer = metrics & {"steps_to_loss", "steps_to_distance", "mean_log10_loss"}
-        self.buffer = np.empty((STEPS_PER_EVALUATION, 2, *shape)) if needs_buffer else None
-        self.has_gradient = np.zeros((2, *shape), bool)
+        self.buffer = np.empty((STEPS_PER_EVALUATION, *self.shape)) if needs_buffer else None
+        self.has_gradient = np.zeros(self.shape, bool)
         self.rates: dict[int, Any] | None = {} if "rates" in metrics else None
         self.params: list[Any] | None = [] if "params" in metrics else None
 
@@ -367,9 +452,10 @@ class _Recorder:
         if self.params is not None:
             self.params.append(params)
 
-    def record_step(self, step: int, grad: Array, rate: Array, params: Array) -> None:
-        if not (params.min() > -SAFE_MAGNITUDE and params.max() < SAFE_MAGNITUDE and rate.min() > 0):
-            newly_diverged = has_diverged(params, rate).any(axis=0) & (self.diverged_at < 0)
+    def record_step(self, step: int, grad: Array, rate: Array, params: Array, unscheduled_rate: Array) -> None:
+        # A rate that is 0 because the schedule is 0 is no divergence.
+        if not (params.min() > -SAFE_MAGNITUDE and params.max() < SAFE_MAGNITUDE and unscheduled_rate.min() > 0):
+            newly_diverged = has_diverged(params, unscheduled_rate).any(axis=0) & (self.diverged_at < 0)
             self.diverged_at[newly_diverged] = step
             self.all_diverged = bool((self.diverged_at >= 0).all())
         if self.buffer is not None:
@@ -387,8 +473,9 @@ class _Recorder:
     def _evaluate(self, params: Array, first_step: int) -> None:
         params = np.moveaxis(params, 1, -1)
         if self.to_distance:
-            distances = [np.abs(params[..., i] - self.stack.minimum[..., i]) for i in (0, 1)]
-            self.to_distance.update(np.maximum(*distances), first_step)
+            minimum = self.stack.minimum
+            distances = (np.abs(params[..., i] - minimum[..., i]) for i in range(params.shape[-1]))
+            self.to_distance.update(reduce(np.maximum, distances), first_step)
         if self.to_loss or self.log_losses is not None:
             losses = self.stack.excess_loss(params)
             if self.to_loss:
@@ -403,7 +490,7 @@ class _Recorder:
         num_steps = self.spec.num_steps
         final = np.moveaxis(params, 0, -1)
         diverged = self.diverged_at >= 0
-        missing = np.full((2, *diverged.shape), np.nan)
+        missing = np.full(self.shape, np.nan)
         results: dict[str, Any] = {"diverged_at": self.diverged_at}
         if self.to_loss:
             steps = np.where(diverged, num_steps + 1, self.to_loss.steps)
@@ -444,7 +531,7 @@ def _cached_stack(problems: tuple[SparseRegression, ...]) -> ProblemStack:
 
 
 def _split_into_chunks(
-    batches: Mapping[str, _OptimizerBatch], problems: ProblemStack, chunk_size: int
+    batches: Mapping[str, _OptimizerBatch], problems: ProblemStack | _SingleProblem, chunk_size: int
 ) -> Iterator[_Chunk]:
     num_problems = len(problems.problems)
     width = min(num_problems, chunk_size)
@@ -460,7 +547,7 @@ def _split_into_chunks(
 def _compute_chunks(
     chunks: Sequence[_Chunk],
     batches: Mapping[str, _OptimizerBatch],
-    problems: ProblemStack,
+    problems: ProblemStack | _SingleProblem,
     starts: Array,
     spec: _MetricSpec,
     executor: Executor | None,
@@ -469,11 +556,12 @@ def _compute_chunks(
 
     def arguments(chunk: _Chunk) -> tuple[Any, ...]:
         optimizer = batches[chunk.name].select(chunk.settings, chunk.problems)
-        chunk_problems = problems.problems[chunk.problems]
+        chunk_problems = problems.problems[chunk.problems] if isinstance(problems, ProblemStack) else problems
         return optimizer, chunk_problems, starts[chunk.problems], chunk.settings.stop - chunk.settings.start
 
     def describe_failure(chunk: _Chunk, error: BaseException) -> RuntimeError:
-        optimizer, chunk_problems, *_ = arguments(chunk)
+        optimizer, *_ = arguments(chunk)
+        chunk_problems = problems.problems[chunk.problems]
         first, last = chunk_problems[0], chunk_problems[-1]
         interval = f"{first!r} to {last!r}" if len(chunk_problems) > 1 else repr(first)
         return RuntimeError(f"sweep: {chunk.name} failed with {optimizer!r} on {interval}: {error!r}")
@@ -511,7 +599,7 @@ def _compute_chunks(
 def _to_dataset(
     results: Mapping[str, Array],
     batches: Mapping[str, _OptimizerBatch],
-    problems: ProblemStack,
+    problems: ProblemStack | _SingleProblem,
     spec: _MetricSpec,
 ) -> xr.Dataset:
     import xarray as xr
@@ -533,7 +621,34 @@ def _to_dataset(
     return dataset if num_settings > 1 else dataset.isel(setting=0, drop=True)
 
 
-def _validate_optimizers(optimizers: Mapping[str, Optimizer], problems: ProblemStack) -> dict[str, _OptimizerBatch]:
+def _as_stack(problems: Any) -> ProblemStack | _SingleProblem:
+    if isinstance(problems, ProblemStack):
+        return problems
+    methods = (getattr(problems, name, None) for name in ("gradient", "loss"))
+    if isinstance(problems, type) or not all(map(callable, methods)):
+        raise ValueError(
+            f"problems={problems!r}: must be a ProblemStack, or a problem with gradient(params, step) and "
+            "loss(params)"
+        )
+    return _SingleProblem(problems)
+
+
+def _evaluate_schedule(schedule: Callable[[int], float] | None, num_steps: int) -> tuple[float, ...] | None:
+    """Return the factor of each step. Other processes need no function then."""
+    if schedule is None:
+        return None
+    if not callable(schedule):
+        raise ValueError(f"schedule={schedule!r}: must be a function of the step that returns a factor")
+    factors = tuple(map(schedule, range(num_steps)))
+    for step, factor in enumerate(factors):
+        if not (np.ndim(factor) == 0 and np.isrealobj(factor) and 0 <= factor < np.inf):
+            raise ValueError(f"schedule: returned {factor!r} at step {step}, must be a finite number of at least 0")
+    return tuple(map(float, factors))
+
+
+def _validate_optimizers(
+    optimizers: Mapping[str, Optimizer], problems: ProblemStack | _SingleProblem
+) -> dict[str, _OptimizerBatch]:
     """Return the optimizers with array settings of the shape ``(settings or 1, problems or 1)``."""
     if not isinstance(optimizers, Mapping) or not optimizers:
         raise ValueError(f"optimizers={optimizers!r}: must be a non-empty mapping of names to optimizers")
@@ -553,10 +668,11 @@ def _validate_optimizers(optimizers: Mapping[str, Optimizer], problems: ProblemS
                 continue
             shape = (1,) * (len(axes) + 1 - value.ndim) + value.shape
             if len(shape) > len(axes) + 1 or any(n not in (1, m) for n, m in zip(shape[1:], axes, strict=True)):
-                sizes = ", ".join(f"{axis} {length}" for axis, length in zip(problems.axes, axes, strict=True))
+                lengths = (f"{axis} {length}" for axis, length in zip(problems.axes, axes, strict=True))
+                sizes = ", ".join(["setting", *lengths])
                 raise ValueError(
                     f"optimizers: {field.name} of {name} has shape {value.shape}, must broadcast to the axes "
-                    f"setting, {sizes}"
+                    f"{sizes}"
                 )
             if shape[0] not in (1, num_settings) and num_settings > 1:
                 raise ValueError(
@@ -601,11 +717,17 @@ def _validate_rate_steps(rate_steps: Sequence[int] | None, num_steps: int) -> tu
     return tuple(steps)
 
 
-def _validate_start(start: ArrayLike, problems: ProblemStack) -> Array:
-    shape = (len(problems.problems), 2)
+def _validate_start(start: ArrayLike, problems: ProblemStack | _SingleProblem) -> Array:
+    """Return the start on each problem, ``(problems, dim)``."""
     starts = _as_float_array(start)
-    if starts.shape not in ((2,), shape) or not np.isfinite(starts).all():
-        raise ValueError(f"start={start!r}: must be finite numbers of shape (2,) or {shape}")
+    if isinstance(problems, ProblemStack):
+        shape = (len(problems.problems), 2)
+        is_valid, description = starts.shape in ((2,), shape), f"(2,) or {shape}"
+    else:
+        shape = (1, starts.size)
+        is_valid, description = starts.ndim == 1 and starts.size > 0, "(dim,)"
+    if not is_valid or not np.isfinite(starts).all():
+        raise ValueError(f"start={start!r}: must be finite numbers of shape {description}")
     return np.broadcast_to(starts, shape)
 
 

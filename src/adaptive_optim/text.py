@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +79,8 @@ class Corpus:
     Parameters
     ----------
     text : str
-        Any text. A word is a sequence of letters, converted to lower case; all other characters separate words.
+        Any text. A word is a sequence of letters of any script with their marks, in Unicode's composed form (NFC)
+        and in lower case. All other characters separate words.
     window : int, default 2
         Maximum distance of two neighbours. Each pair is counted in both orders.
     block_length : int, default 50
@@ -118,7 +120,7 @@ class Corpus:
         window = validate_integer("window", self.window)
         block_length = validate_integer("block_length", self.block_length, 2)
         rng = np.random.default_rng(validate_integer("seed", self.seed, 0))
-        tokens = re.findall(r"[^\W\d_]+", self.text.lower())
+        tokens = _split_into_words(self.text)
         block = np.arange(len(tokens)) // block_length
         split = rng.choice(len(SPLITS), size=len(tokens) // block_length + 1, p=SPLIT_FRACTIONS)[block]
         counter = Counter(token for token, number in zip(tokens, split, strict=True) if number == 0)
@@ -175,3 +177,13 @@ class Corpus:
         if not is_increasing:
             raise ValueError(f"edges={edges!r}: must be two increasing numbers above 1")
         return np.where(self.counts >= high, 0, np.where(self.counts >= low, 1, 2))
+
+
+def _split_into_words(text: str) -> list[str]:
+    text = unicodedata.normalize("NFC", text.lower())
+    # In regular expressions of Python, ² and ½ are letters, and marks are not: vowel signs of many scripts, accents
+    # that have no composed form. Joiners stand inside words of such scripts.
+    numerals = re.escape("".join(char for char in set(text) if char.isnumeric() and not char.isalpha()))
+    marks = re.escape("".join(char for char in set(text) if unicodedata.category(char).startswith("M")))
+    letter = rf"[^\W\d_{numerals}]"
+    return re.findall(rf"{letter}(?:{letter}|[{marks}\u200c\u200d])*", text)

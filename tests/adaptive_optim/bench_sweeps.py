@@ -1,4 +1,7 @@
-"""Benchmark of sweeps: compared with torch.optim and JAX, and for increasing numbers of runs."""
+"""Benchmark of sweeps: compared with torch.optim and JAX, and for increasing numbers of runs.
+
+``python bench_sweeps.py LIBRARY DATA`` is the whole script that is measured: it imports one library, and runs once.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,15 @@ import os
 import platform
 import resource
 import statistics
+import subprocess
 import sys
+import tempfile
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from time import perf_counter
+from types import SimpleNamespace
 from typing import Any
 
 # All libraries use one core. This must be set before they are imported.
@@ -27,30 +34,31 @@ os.environ.update(
 
 import numpy as np
 
-from adaptive_optim import SGD, Adagrad, Adam, ProblemStack, RMSProp, sweep
-from adaptive_optim.problems import batch_terms
-
-try:
-    import jax
-    import torch
-    from jax import numpy as jnp
-except ModuleNotFoundError as error:
-    sys.exit(f"This compares with torch and jax: {error}. To install them: .venv/bin/pip install -e '.[oracle]'")
-
+# Libraries are imported in the functions that use them, because imports are a part of what is measured.
 # Target speed relative to the other libraries. A lower speed is marked in the output.
 TARGET_TORCH, TARGET_JAX = 1.5, 1.2
 
 NUM_STEPS = 500
 ROUNDS = 5
 START = (-1.0, -1.0)
-OPTIMIZERS = {"SGD": SGD, "Adagrad": Adagrad, "RMSProp": RMSProp, "Adam": Adam}
+OPTIMIZERS = ("SGD", "Adagrad", "RMSProp", "Adam")
+RHO, BETA1, BETA2 = 0.9, 0.9, 0.999
+EPS = {"Adagrad": 1e-10, "RMSProp": 1e-8, "Adam": 1e-8}
 
 Compute = Callable[[], dict[str, Any]]
 """Computes the runs of all optimizers, and returns the result of each by name."""
 
 
-def run_ours(rates: Any, problems: ProblemStack, metric: str = "final_loss") -> dict[str, Any]:
-    optimizers = {name: optimizer(rates[:, None]) for name, optimizer in OPTIMIZERS.items()}
+def run_ours(rates: Any, problems: Any, metric: str = "final_loss") -> dict[str, Any]:
+    from adaptive_optim import SGD, Adagrad, Adam, RMSProp, sweep
+
+    column = rates[:, None]
+    optimizers = {
+        "SGD": SGD(column),
+        "Adagrad": Adagrad(column, eps=EPS["Adagrad"]),
+        "RMSProp": RMSProp(column, rho=RHO, eps=EPS["RMSProp"]),
+        "Adam": Adam(column, beta1=BETA1, beta2=BETA2, eps=EPS["Adam"]),
+    }
     runs = sweep(optimizers, problems, NUM_STEPS, start=START, metrics=metric)[metric]
     return {name: runs.sel(optimizer=name).values for name in OPTIMIZERS}
 
@@ -60,20 +68,23 @@ def losses(params: Any, hessian: Any, minimum: Any) -> Any:
     return (hessian[:, 0, 0] * x * x + 2 * hessian[:, 0, 1] * x * y + hessian[:, 1, 1] * y * y) / 2
 
 
-def run_torch(rates: Any, problems: ProblemStack, terms: Any) -> tuple[Compute, Compute]:
+def run_torch(rates: Any, problems: Any, terms: Any) -> tuple[Compute, Compute]:
     """Return functions that compute final losses and final parameters with torch.optim.
 
     There is a parameter group for each rate. All groups are contiguous in memory, so they share one gradient.
     """
+    import torch
+
+    torch.set_num_threads(1)
     hessians, slopes = (torch.from_numpy(each) for each in terms)
     hessian, minimum = (torch.from_numpy(each) for each in (problems.hessian, problems.minimum))
-    shape = (len(rates), len(problems.problems))
+    shape = (len(rates), len(problems.minimum))
     groups = [(rate, torch.from_numpy(np.flatnonzero(rates == rate))) for rate in np.unique(rates)]
     constructors: dict[str, Any] = {
         "SGD": torch.optim.SGD,
-        "Adagrad": partial(torch.optim.Adagrad, eps=Adagrad.eps),
-        "RMSProp": partial(torch.optim.RMSprop, alpha=RMSProp.rho, eps=RMSProp.eps),
-        "Adam": partial(torch.optim.Adam, betas=(Adam.beta1, Adam.beta2), eps=Adam.eps),
+        "Adagrad": partial(torch.optim.Adagrad, eps=EPS["Adagrad"]),
+        "RMSProp": partial(torch.optim.RMSprop, alpha=RHO, eps=EPS["RMSProp"]),
+        "Adam": partial(torch.optim.Adam, betas=(BETA1, BETA2), eps=EPS["Adam"]),
     }
 
     def final_params(name: str) -> Any:
@@ -105,8 +116,11 @@ def run_torch(rates: Any, problems: ProblemStack, terms: Any) -> tuple[Compute, 
     )
 
 
-def run_jax(rates: Any, problems: ProblemStack, terms: Any) -> tuple[Compute, Compute]:
+def run_jax(rates: Any, problems: Any, terms: Any) -> tuple[Compute, Compute]:
     """Return functions that compute final losses and final parameters with jit(vmap(scan))."""
+    import jax
+    from jax import numpy as jnp
+
     terms = tuple(map(jnp.asarray, terms))
     hessian, minimum, columns = (jnp.asarray(each) for each in (problems.hessian, problems.minimum, rates))
 
@@ -115,14 +129,14 @@ def run_jax(rates: Any, problems: ProblemStack, terms: Any) -> tuple[Compute, Co
             return state, rate * grad
         if name == "Adagrad":
             total = state + grad**2
-            return total, rate / (jnp.sqrt(total) + Adagrad.eps) * grad
+            return total, rate / (jnp.sqrt(total) + EPS[name]) * grad
         if name == "RMSProp":
-            mean = RMSProp.rho * state + (1 - RMSProp.rho) * grad**2
-            return mean, rate / (jnp.sqrt(mean) + RMSProp.eps) * grad
-        m = Adam.beta1 * state[0] + (1 - Adam.beta1) * grad
-        v = Adam.beta2 * state[1] + (1 - Adam.beta2) * grad**2
-        divisor = jnp.sqrt(v / (1 - Adam.beta2**t)) + Adam.eps
-        return (m, v), rate / divisor * (m / (1 - Adam.beta1**t))
+            mean = RHO * state + (1 - RHO) * grad**2
+            return mean, rate / (jnp.sqrt(mean) + EPS[name]) * grad
+        m = BETA1 * state[0] + (1 - BETA1) * grad
+        v = BETA2 * state[1] + (1 - BETA2) * grad**2
+        divisor = jnp.sqrt(v / (1 - BETA2**t)) + EPS[name]
+        return (m, v), rate / divisor * (m / (1 - BETA1**t))
 
     def run(name: str, rate: Any, hessians: Any, slopes: Any) -> Any:
         def step(carry: Any, term: Any) -> tuple[Any, None]:
@@ -148,11 +162,64 @@ def run_jax(rates: Any, problems: ProblemStack, terms: Any) -> tuple[Compute, Co
     )
 
 
-def compare(title: str, rates: Any, problems: ProblemStack, rounds: int = ROUNDS) -> list[str]:
+def terms_of(problems: Any) -> tuple[Any, Any]:
+    """Return the Hessian and the constant term of the gradient of each step."""
+    from adaptive_optim.problems import batch_terms
+
+    hessians, slopes = zip(*(batch_terms(problems, step) for step in range(NUM_STEPS)), strict=True)
+    return np.stack(hessians), np.stack(slopes)
+
+
+def run_whole_script(library: str, path: str) -> None:
+    """Import a library, run all optimizers once, and save the final losses. Ours creates the problems, too."""
+    data = np.load(path)
+    if library == "ours":
+        from adaptive_optim import ProblemStack
+
+        losses_by_name = run_ours(data["rates"], ProblemStack.from_product(seed=range(len(data["minimum"]))))
+    else:
+        run = {"torch": run_torch, "jax": run_jax}[library]
+        problems = SimpleNamespace(hessian=data["hessian"], minimum=data["minimum"])
+        losses_by_name = run(data["rates"], problems, (data["hessians"], data["slopes"]))[0]()
+    np.savez(f"{path}.{library}.npz", **losses_by_name)
+
+
+def compare_whole_scripts(title: str, rates: Any, problems: Any, rounds: int = ROUNDS) -> list[str]:
+    """Measure whole scripts, with imports and compilation, in turn, and check that they have the same results."""
+    libraries = ("ours", "torch", "jax")
+    times: dict[str, list[float]] = {library: [] for library in libraries}
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "data.npz")
+        hessians, slopes = terms_of(problems)
+        np.savez(
+            path,
+            rates=rates,
+            hessian=problems.hessian,
+            minimum=problems.minimum,
+            hessians=hessians,
+            slopes=slopes,
+        )
+        for _ in range(rounds):
+            for library in libraries:
+                began = perf_counter()
+                subprocess.run([sys.executable, __file__, library, path], check=True)
+                times[library].append(perf_counter() - began)
+        results = [np.load(f"{path}.{library}.npz") for library in libraries]
+        for result in results[1:]:
+            for name in OPTIMIZERS:
+                found = result[name].reshape(results[0][name].shape)
+                np.testing.assert_allclose(found, results[0][name], rtol=1e-9, atol=1e-9)
+    ratios = [statistics.median(np.divide(times[name], times["ours"]).tolist()) for name in libraries[1:]]
+    return [
+        title,
+        *(f"{statistics.median(times[library]):.2f}" for library in libraries),
+        *(f"{ratio:.2f}" for ratio in ratios),
+    ]
+
+
+def compare(title: str, rates: Any, problems: Any, rounds: int = ROUNDS) -> list[str]:
     """Check that all libraries have the same results, and measure the time of each in turn."""
-    terms = tuple(
-        np.stack(each) for each in zip(*(batch_terms(problems, step) for step in range(NUM_STEPS)), strict=True)
-    )
+    terms = terms_of(problems)
     torch_losses, torch_params = run_torch(rates, problems, terms)
     began = perf_counter()
     jax_losses, jax_params = run_jax(rates, problems, terms)
@@ -185,6 +252,8 @@ def compare(title: str, rates: Any, problems: ProblemStack, rounds: int = ROUNDS
 
 def scale() -> list[list[str]]:
     """Measure time and memory of a sweep for increasing numbers of runs."""
+    from adaptive_optim import Adam, ProblemStack, sweep
+
     rows, before = [], float("nan")
     stacks = {count: ProblemStack.from_product(seed=range(count)) for count in (10, 100, 250)}
     for runs in (10, 100, 1_000, 10_000, 100_000, 1_000_000):
@@ -228,12 +297,27 @@ def table(title: str, head: list[str], rows: list[list[str]]) -> None:
 
 
 def main() -> int:
-    torch.set_num_threads(1)
+    try:
+        import jax
+        import torch
+    except ModuleNotFoundError as error:
+        sys.exit(
+            f"This compares with torch and jax: {error}. To install them: .venv/bin/pip install -e '.[oracle]'"
+        )
+    from adaptive_optim import ProblemStack
+
     print(
         f"{platform.processor() or platform.machine()}, one core, Python {platform.python_version()}, "
         f"NumPy {np.__version__}, torch {torch.__version__}, jax {jax.__version__}"
     )
     problems, few = ProblemStack.from_product(seed=range(250)), ProblemStack.from_product(seed=range(100))
+    whole = {"10,000 runs at one rate": np.full(40, 0.01), "10,000 runs, 40 rates x 250": np.logspace(-4, -1, 40)}
+    table(
+        f"Seconds of a whole script with imports and compilation, {NUM_STEPS} steps, {len(OPTIMIZERS)} optimizers, "
+        f"float64, medians of {ROUNDS} rounds in turn",
+        ["", "ours", "torch", "jax", "x torch", "x jax"],
+        [compare_whole_scripts(title, rates, problems) for title, rates in whole.items()],
+    )
     rows = [
         compare("10,000 runs, 40 rates x 250 problems", np.logspace(-4, -1, 40), problems),
         compare("10,000 runs at one rate", np.full(40, 0.01), problems),
@@ -255,4 +339,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_whole_script(*sys.argv[1:]) if sys.argv[1:] else main())

@@ -2,12 +2,15 @@
 
 import gzip
 import json
+import re
+from dataclasses import dataclass
 from functools import cache
 from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
 import test_figures_inspection
+from own_problems import Rosenbrock
 
 import adaptive_optim
 from adaptive_optim import (
@@ -236,15 +239,21 @@ FIGURES_OF_RUNS = {
 
 
 @pytest.mark.parametrize("name", FIGURES_OF_RUNS)
-def test_a_figure_of_runs_needs_single_runs_of_two_parameters(name):
+def test_a_figure_of_runs_needs_single_runs_and_says_their_shape(name):
     assert FIGURES_OF_RUNS[name](RUNS)
     with pytest.raises(ValueError, match="runs: must contain at least one run"):
         FIGURES_OF_RUNS[name]({})
     batch = minimize(SGD(0.05), PROBLEM.gradient, np.tile(START, (3, 1)), 5)
-    three_parameters = minimize(SGD(0.05), lambda params, step: params, [1.0, 2.0, 3.0], 5)
-    for bad in (batch, three_parameters, RUNS["SGD"].params, None):
-        with pytest.raises(ValueError, match="runs: 'SGD' must be a single run of two parameters"):
+    for bad, shape in ((batch, r".*: params have shape \(6, 3, 2\)"), (RUNS["SGD"].params, ""), (None, "")):
+        with pytest.raises(ValueError, match=f"runs: 'SGD' must be a single run{shape}"):
             FIGURES_OF_RUNS[name]({"Adam": RUNS["Adam"], "SGD": bad})
+    three = {"SGD": minimize(SGD(0.05), lambda params, step: params, [1.0, 2.0, 3.0], 5)}
+    if name in ("plot_rates", "plot_rate_bars"):
+        assert FIGURES_OF_RUNS[name](three)
+    else:
+        message = r"'SGD' must be a single run of two parameters: params have shape \(6, 3\), must be \(num_.* 2\)"
+        with pytest.raises(ValueError, match=message):
+            FIGURES_OF_RUNS[name](three)
 
 
 @pytest.mark.parametrize("name", ["plot_paths", "plot_rates", "plot_activity_slider", "plot_playback"])
@@ -258,6 +267,196 @@ def test_panels_are_below_each_other_on_narrow_screens(name):
     assert all(0 <= low < high <= 1 for low, high in domains)
     assert all(lower[1] < upper[0] for lower, upper in pairwise(domains))
     assert all(narrow[f"xaxis{number}.domain"][1] == 1 for number in numbers)
+
+
+# Any number of parameters, and other losses.
+
+
+def run_many(dim, optimizer=Adam(0.05), num_steps=300):  # noqa: B008
+    """Return a run of many parameters; the last quarter of them gets no gradient."""
+    scale = np.logspace(-2, 2, dim) * (np.arange(dim) < dim - dim // 4)
+    return minimize(optimizer, lambda params, step: scale * params, np.ones(dim), num_steps)
+
+
+@pytest.mark.parametrize("dim", [1, 3, 20])
+def test_rates_of_many_coordinates_are_their_median_in_a_band_from_the_smallest_to_the_largest(dim):
+    run = run_many(dim, Adagrad(0.1), num_steps=40)
+    fig = plot_rates({"Adagrad": run}, alt=ALT)
+    band, median = fig.data
+    with_gradient = run.rates[:, : dim - dim // 4]
+    np.testing.assert_allclose(median.y, np.median(with_gradient, axis=1), rtol=6e-3)
+    np.testing.assert_allclose(band.y, [*with_gradient.min(1), *with_gradient.max(1)[::-1]], rtol=6e-3)
+    assert list(median.x) == list(range(1, 41))
+    assert fig.layout.annotations[0].text == "line: median of the coordinates, band: smallest to largest"
+
+
+@pytest.mark.parametrize("dim", [1, 3, 20])
+def test_each_of_many_coordinates_has_a_mark_at_its_rate(dim):
+    runs = {"Adam": run_many(dim), "SGD": run_many(dim, SGD(1e9))}
+    for names in (None, [f"weight {i}" for i in range(dim)]):
+        first, second, texts = plot_rate_bars(runs, alt=ALT, names=names).data
+        np.testing.assert_allclose(np.array(first.x, float), runs["Adam"].rates[-1], rtol=6e-3)
+        assert set(first.y) == {"Adam"}
+        assert list(first.text) == (names or [f"coordinate {i}" for i in range(dim)])
+        assert set(second.x) == {None}
+        missing = {"Adam": f"no gradient yet: {dim // 4} of {dim}"} if dim >= 4 else {}
+        assert visible_texts(texts) == {**missing, "SGD": "diverged"}
+
+
+def test_coordinates_have_the_names_that_are_given():
+    dense, sparse, _ = plot_rate_bars(RUNS, names=("slope", "offset"), alt=ALT).data
+    assert (dense.name, sparse.name) == ("slope", "offset")
+    titles = [each.text for each in plot_rates(RUNS, names=("slope", "offset"), alt=ALT).layout.annotations]
+    assert titles == ["slope", "offset (dots: it has a gradient)"]
+    for function in (plot_rates, plot_rate_bars):
+        with pytest.raises(ValueError, match=r"names=\['slope'\]: must be one for each parameter, and the runs"):
+            function(RUNS, names=["slope"], alt=ALT)
+
+
+def test_several_lines_of_a_label_have_gaps_between_them():
+    rates = run_many(3, num_steps=4).rates
+    (lines,) = plot_curves({"Adam": rates}, y_title="rate", alt=ALT).data
+    assert list(lines.x) == [0, 1, 2, 3, None, 0, 1, 2, 3, None, 0, 1, 2, 3]
+    expected = np.full((3, 5), np.nan)
+    expected[:, :4] = rates.T
+    np.testing.assert_allclose(np.array(lines.y, float), expected.ravel()[:-1], rtol=6e-3)
+    message = r"curves: 'Adam' has shape \(.*\), must be \(points,\) or \(points, lines\)"
+    for bad in (np.ones((4, 3, 2)), 1.0):
+        with pytest.raises(ValueError, match=message):
+            plot_curves({"Adam": bad}, y_title="rate", alt=ALT)
+    with pytest.raises(ValueError, match=rf"{message}, and x has \(5,\)"):
+        plot_curves({"Adam": rates}, x=range(5), y_title="rate", alt=ALT)
+
+
+def test_samples_of_another_shape_raise_an_error_that_gives_the_shape():
+    arguments = {"x_title": "x", "y_title": "y", "alt": ALT}
+    for bad in (np.ones(3), np.ones((2, 8)), np.ones((3, 2, 8)), 1.0):
+        message = re.escape(f"samples: 'SGD' has shape {np.shape(bad)}, must be (points, seeds), and x has (3,)")
+        with pytest.raises(ValueError, match=message):
+            plot_bands(range(3), {"SGD": bad}, **arguments)
+    for bad in (1.0, np.ones((2, 8)), []):
+        message = re.escape(f"samples: 'SGD' has shape {np.shape(bad)}, must be (seeds,)")
+        with pytest.raises(ValueError, match=message):
+            plot_seeds({"SGD": bad}, x_title="x", alt=ALT)
+
+
+CURVED = Rosenbrock()
+CURVED_RUNS = {"Adam": minimize(Adam(0.05), CURVED.gradient, [-1.0, 1.0], 100)}
+
+
+def crossings(contours, level):
+    """Return where a contour crosses the lines of the grid, by linear interpolation, as Plotly draws it."""
+    x, heights = np.array(contours.x), np.array(contours.z, float) - level
+    points = []
+    for difference, order in ((heights, [1, 0]), (heights.T, [0, 1])):
+        line, start = np.nonzero(difference[:, :-1] * difference[:, 1:] < 0)
+        left, right = difference[line, start], difference[line, start + 1]
+        across = x[start] + left / (left - right) * (x[start + 1] - x[start])
+        points.append(np.stack([x[line], across], axis=-1)[:, order])
+    return np.concatenate(points)
+
+
+@pytest.mark.parametrize("loss", [CURVED, CURVED.loss], ids=["problem", "function"])
+@pytest.mark.parametrize("name", ["plot_paths", "plot_playback"])
+def test_contours_of_any_loss_are_smooth_and_at_the_documented_levels(name, loss):
+    if name == "plot_paths":
+        fig = plot_paths({"": (loss, CURVED_RUNS)}, alt=ALT)
+    else:
+        fig = plot_playback(loss, CURVED_RUNS, alt=ALT)
+        assert fig.layout.annotations[0].text == "solid: θ₁, hatched: θ₂"
+    contours = next(trace for trace in fig.data if trace.type == "contour")
+    losses = CURVED.loss(np.stack(np.meshgrid(contours.x, contours.y), axis=-1))
+    assert losses.shape == (201, 201)
+    spacing = contours.contours.size
+    levels = np.arange(contours.contours.start, contours.contours.end, spacing)
+    assert len(levels) == 12
+    assert np.mean(losses - losses.min() <= 10 ** levels[0]) == pytest.approx(0.02, abs=0.001)
+    assert levels[-1] + spacing == pytest.approx(np.log10(np.ptp(losses)))
+    for level in levels:
+        points = crossings(contours, level)
+        assert len(points) > 100
+        assert abs(np.log10(CURVED.loss(points) - losses.min()) - level).max() < 0.1 * spacing
+    assert (fig.layout.xaxis.title.text, fig.layout.yaxis.title.text) == ("θ₁", "θ₂")
+    assert len(gzip.compress(strict_json(fig).encode())) < 60_000
+
+
+def test_a_figure_of_paths_takes_another_range_and_a_loss_that_is_not_finite_everywhere():
+    def loss(params):
+        return np.where(params[..., 0] < 0, np.inf, (params**2).sum(-1))
+
+    fig = plot_playback(loss, CURVED_RUNS, axis_range=(-3, 3), axis_titles=("a", "b"), alt=ALT)
+    contours = fig.data[0]
+    assert (contours.x[0], contours.x[-1], contours.z[0][0]) == (-3, 3, None)
+    assert contours.z[0][-1] == pytest.approx(np.log10(18), abs=0.01)
+    assert fig.layout.xaxis.range == fig.layout.yaxis.range == (-3, 3)
+    assert (fig.layout.xaxis.title.text, fig.layout.yaxis.title.text) == ("a", "b")
+    markers = next(trace for trace in fig.data if trace.name == "minimum and ends")
+    assert list(markers.x) == [None]
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (3, "loss=3: must have loss(params), or be a function"),
+        (lambda params: params[0] ** 2, "loss: returned shape (201, 2) for params of shape (201, 201, 2), must be"),
+        (lambda params: 1.0 + 0 * params[..., 0], "is constant or not finite on axis_range="),
+        (lambda params: np.nan * params[..., 0], "is constant or not finite on axis_range="),
+    ],
+)
+def test_a_loss_that_cannot_be_drawn_raises_an_error(loss, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        plot_paths({"": (loss, CURVED_RUNS)}, alt=ALT)
+
+
+# The style of an optimizer that is not one of the book.
+
+
+@dataclass(frozen=True)
+class OwnAdam(Adam):
+    color = "#aa3377"
+    dash = "dot"
+
+
+@dataclass(frozen=True)
+class WithoutStyle(Adam):
+    pass
+
+
+@dataclass(frozen=True)
+class WrongColor(Adam):
+    color = "red"
+
+
+@pytest.mark.parametrize("name", FIGURES_OF_RUNS)
+def test_figures_of_runs_use_the_style_of_the_optimizer_whatever_the_label(name):
+    run = minimize(OwnAdam(0.05), PROBLEM.gradient, START, 30)
+    data = FIGURES_OF_RUNS[name]({"My Adam": run, "Adam": RUNS["Adam"]}).to_plotly_json()["data"]
+    own = [trace for trace in data if trace.get("name", "").startswith("My Adam")]
+    colors = {trace.get(part, {}).get("color", "#aa3377") for trace in own for part in ("line", "marker")}
+    lists = [trace["marker"]["color"] for trace in data if isinstance(trace.get("marker", {}).get("color"), list)]
+    assert colors <= {"#aa3377"}
+    assert all("#aa3377" in each or len(each) == 1 for each in lists)
+    assert own or lists
+    lines = [trace["line"] for trace in own if trace["mode"] == "lines"]
+    assert {line["dash"] for line in lines if "dash" in line} <= {"dot"}
+    bad = minimize(WrongColor(0.05), PROBLEM.gradient, START, 30)
+    with pytest.raises(ValueError, match=r"WrongColor\.color='red': must be a colour #rrggbb"):
+        FIGURES_OF_RUNS[name]({"My Adam": bad})
+
+
+def test_a_label_has_the_style_of_the_optimizer_whose_whole_name_starts_it():
+    expected = {
+        **dict.fromkeys(("OwnAdam", "OwnAdam, slow"), ("#aa3377", "dot")),
+        **dict.fromkeys(("Adam", "Adam, slow", "Adam (wd)", "Adam+wd"), ("#d55e00", "16px,3px")),
+        **dict.fromkeys(("Adam2", "My Adam", "WithoutStyle", "theory", "", "OwnAdams"), ("#74808b", "solid")),
+    }
+    for label, (color, dash) in expected.items():
+        (line,) = plot_curves({label: [1.0, 2.0]}, y_title="loss", alt=ALT).data
+        assert (line.line.color, line.line.dash) == (color, dash), label
+    _, median = plot_bands([1, 2], {"OwnAdam": np.ones((2, 8))}, x_title="x", y_title="y", alt=ALT).data
+    assert (
+        median.line.color == plot_seeds({"OwnAdam": [1.0]}, x_title="x", alt=ALT).data[0].marker.color == "#aa3377"
+    )
 
 
 # Paths.

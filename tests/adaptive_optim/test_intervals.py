@@ -36,6 +36,21 @@ def test_a_median_interval_ends_at_the_kth_smallest_and_kth_largest_sample(count
     assert median_interval(samples, confidence_level=confidence_level) == (k, count + 1 - k)
 
 
+@pytest.mark.parametrize("confidence_level", [0.5, 0.8, 0.95, 0.999])
+def test_a_median_interval_is_exact_for_every_number_of_samples(confidence_level):
+    for count in range(12, 501, 7):
+        k, _ = exact_coverage(count, confidence_level)
+        assert median_interval(range(1, count + 1), confidence_level=confidence_level) == (k, count + 1 - k)
+
+
+def test_a_median_interval_of_many_samples_is_exact():
+    # The k-th smallest sample by the binomial distribution: 1 - 2 P(B < k) is 0.9522 for k and 0.9496 for k + 1.
+    low, high = median_interval(range(1, 8001))
+    below = sum(comb(8000, i) for i in range(low))
+    assert Fraction(2 * below, 2**8000) <= 0.05 < Fraction(2 * (below + comb(8000, int(low))), 2**8000)
+    assert (low, high) == (3912, 4089)
+
+
 @pytest.mark.parametrize("count", [6, 25, 256])
 @pytest.mark.parametrize("confidence_level", [0.8, 0.95])
 @pytest.mark.parametrize("distribution", ["normal", "exponential", "partly infinite"])

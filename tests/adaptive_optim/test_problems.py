@@ -1,6 +1,9 @@
 """The shared problem, compared with direct formulas of its features and targets."""
 
+import pickle
 import re
+from copy import deepcopy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -154,6 +157,82 @@ def test_a_quadratic_accepts_lists_and_can_be_rescaled_to_a_circle():
     assert Quadratic(np.diag([2.0, 50.0]), [0, 0]).rescaled(np.sqrt([2.0, 50.0])).condition_number == pytest.approx(
         1
     )
+
+
+def test_quadratics_are_equal_if_their_arrays_are_and_can_be_hashed():
+    first, again = (Quadratic([[2.0, 1.0], [1.0, 3.0]], [0.0, 1.0]) for _ in range(2))
+    others = [
+        Quadratic([[2.0, 1.0], [1.0, 3.5]], [0.0, 1.0]),
+        Quadratic([[2.0, 1.0], [1.0, 3.0]], [0.0, 2.0]),
+        None,
+    ]
+    assert first == again
+    assert hash(first) == hash(again) == hash(Quadratic([[2.0, 1.0], [1.0, 3.0]], [-0.0, 1.0]))
+    assert not any(first == other for other in others)
+    assert len({first, again, *others}) == 4
+    for copy in (pickle.loads(pickle.dumps(first)), deepcopy(first)):
+        assert copy == first
+        assert not copy.hessian.flags.writeable
+
+
+def test_a_quadratic_is_a_problem():
+    loss = Quadratic([[2, 1], [1, 3]], [1, 0])
+    assert loss.loss([2, 1]) == 3.5
+    np.testing.assert_array_equal(loss.gradient([2, 1], step=7), [3, 4])
+
+
+def test_a_quadratic_copies_its_arrays():
+    hessian, minimum = np.eye(2), np.zeros(2)
+    loss = Quadratic(hessian, minimum)
+    hessian[:], minimum[:] = 7, 7
+    assert loss.excess_loss([1.0, 0.0]) == 0.5
+    assert hessian.flags.writeable
+
+
+STACK = ProblemStack.from_product(seed=[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("problem", "names"),
+    [
+        (SparseRegression(), ["minimum", "hessian", "features", "targets", "active"]),
+        (STACK, ["minimum", "hessian"]),
+        (Quadratic(np.eye(2), [0.0, 0.0]), ["minimum", "hessian"]),
+    ],
+)
+def test_the_arrays_of_a_problem_are_read_only(problem, names):
+    for name in names:
+        array = getattr(problem, name)
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 7
+
+
+def test_the_draws_are_read_only():
+    draws = SparseRegression().draws
+    for values in draws.values():
+        with pytest.raises(ValueError, match="read-only"):
+            values[:] = 0
+    with pytest.raises(TypeError):
+        draws["noise"] = np.zeros(400)
+
+
+def test_the_axes_of_a_stack_are_a_copy():
+    seeds = [0, 1]
+    stack = ProblemStack([SparseRegression(seed=seed) for seed in seeds], {"seed": seeds})
+    seeds.append(2)
+    assert stack.axes == {"seed": (0, 1)}
+
+
+@pytest.mark.parametrize("bad", [[1, 2, 3], [1], 1.0, np.ones((2, 3))])
+def test_parameters_of_another_shape_raise_an_error_that_gives_the_shape(bad):
+    quadratic = Quadratic(np.eye(2), [0.0, 0.0])
+    functions = [each.excess_loss for each in (SparseRegression(), STACK, quadratic)]
+    functions += [each.full_gradient for each in (SparseRegression(), STACK, quadratic)]
+    functions += [SparseRegression().loss, quadratic.loss]
+    functions += [partial(each.gradient, step=0) for each in (SparseRegression(), STACK, quadratic)]
+    for function in functions:
+        with pytest.raises(ValueError, match=re.escape(f"params: have shape {np.shape(bad)}, must be (..., 2)")):
+            function(bad)
 
 
 def test_a_stack_has_the_losses_of_its_problems():

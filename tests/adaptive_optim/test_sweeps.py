@@ -6,7 +6,7 @@ import threading
 import time
 import tracemalloc
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache, partial
 from multiprocessing import get_context
 
@@ -15,6 +15,7 @@ import pytest
 import xarray as xr
 from distributed import Client
 from faulty_optimizers import Exiting, Failing, Interrupting
+from own_problems import LogisticRegression, Rosenbrock, RosenbrockWithMinimum
 from progress_bars import RecordingBar, Terminal
 from tqdm import tqdm
 
@@ -27,6 +28,7 @@ from adaptive_optim import (
     ProblemStack,
     RMSProp,
     SparseRegression,
+    Step,
     minimize,
     sweep,
     tune,
@@ -422,6 +424,200 @@ def test_memory_does_not_grow_with_the_number_of_runs(threads, where, metric):
     assert growth < limits[where]
 
 
+# Problems of a user, and schedules.
+
+RATES = np.array([1e-4, 1e-3, 0.1, 1e3])
+THREE = (-1.0, 1.0, 0.5)
+OWN_SWEEP = {
+    "optimizers": {"SGD": SGD(RATES), "Adam": Adam(10 * RATES, beta1=np.array([0.9, 0.5, 0.0, 0.9]))},
+    "problems": RosenbrockWithMinimum(),
+    "num_steps": 101,
+    "start": THREE,
+    "metrics": METRICS,
+    "loss_thresholds": (0.5, 5.0),
+    "distance_thresholds": (0.3, 1.5),
+    "rate_steps": (1, 101),
+}
+
+
+def expected_of_own_problem():
+    """Return the metrics of single runs by name, each ``(optimizers, settings, ...)``."""
+    problem, num_steps, rows = RosenbrockWithMinimum(), 101, []
+    for optimizer in OWN_SWEEP["optimizers"].values():
+        for setting in range(4):
+            arrays = [field.name for field in fields(optimizer) if np.ndim(getattr(optimizer, field.name))]
+            single = replace(optimizer, **{name: getattr(optimizer, name)[setting].item() for name in arrays})
+            run = minimize(single, problem.gradient, THREE, num_steps)
+            with np.errstate(all="ignore"):
+                losses = problem.loss(run.params)
+            logs = np.add.accumulate(np.log10(np.maximum(losses[1:], 1e-16)))[-1]
+            distances = np.abs(run.params - 1).max(axis=1)
+            rows.append(
+                {
+                    "steps_to_loss": [steps_until_below(losses, threshold) for threshold in (0.5, 5.0)],
+                    "steps_to_distance": [steps_until_below(distances, threshold) for threshold in (0.3, 1.5)],
+                    "final_loss": np.inf if run.diverged else losses[-1],
+                    "final_params": run.params[-1],
+                    "mean_log10_loss": np.inf if run.diverged else logs / num_steps,
+                    "rates": run.rates[[0, 100]],
+                    "params": run.params,
+                    "diverged_at": run.diverged_at,
+                }
+            )
+    return {name: np.array([row[name] for row in rows]).reshape(2, 4, *np.shape(rows[0][name])) for name in METRICS}
+
+
+@pytest.mark.parametrize("where", ["one chunk", "chunks", "processes"])
+def test_a_sweep_of_a_users_problem_equals_single_runs_bit_for_bit(request, where):
+    options = {"chunk_size": 3} if where == "chunks" else {}
+    if where == "processes":
+        options = {"chunk_size": 1, "executor": request.getfixturevalue("processes")}
+    runs = with_timeout(sweep, **OWN_SWEEP, **options)
+    assert runs.final_params.dims == ("optimizer", "setting", "coordinate")
+    assert runs.coordinate.values.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(runs.learning_rate, [RATES, 10 * RATES])
+    expected = expected_of_own_problem()
+    for name in METRICS:
+        np.testing.assert_array_equal(runs[name], expected[name], err_msg=name)
+    assert {-1} < set(runs.diverged_at.values.ravel())
+    assert {102} < set(runs.steps_to_loss.values.ravel())
+
+
+def test_a_sweep_of_a_users_problem_of_20_weights_equals_single_runs():
+    problem, rates = LogisticRegression(), np.logspace(-3, 0, 4)
+    runs = sweep({"Adam": Adam(rates)}, problem, 300, start=np.zeros(20), metrics=("final_loss", "rates", "params"))
+    assert runs.params.shape == (1, 4, 301, 20)
+    for setting, rate in enumerate(rates):
+        run = minimize(Adam(rate), problem.gradient, np.zeros(20), 300)
+        np.testing.assert_array_equal(runs.params[0, setting], run.params)
+        np.testing.assert_array_equal(runs.rates[0, setting, 0], run.rates[-1])
+        assert runs.final_loss[0, setting] == problem.loss(run.params[-1])
+    assert runs.final_loss.min() < 0.3 < np.log(2) < runs.final_loss.max()
+
+
+def test_one_shared_problem_has_the_results_of_a_stack_of_one():
+    problem, rates = SparseRegression(0.3, seed=4), np.array([0.01, 0.1])
+    options = {"num_steps": 50, "metrics": METRICS}
+    alone = sweep({"Adam": Adam(rates)}, problem, **options)
+    stack = sweep({"Adam": Adam(rates[:, None])}, ProblemStack([problem]), **options).isel(problem=0, drop=True)
+    assert alone.final_loss.dims == ("optimizer", "setting")
+    for name in METRICS:
+        np.testing.assert_array_equal(alone[name], stack[name])
+
+
+def warm_up(step):
+    return min(1.0, step / 10)
+
+
+@pytest.mark.parametrize("where", ["no executor", "processes"])
+def test_a_schedule_multiplies_the_rates_and_a_factor_of_0_is_no_divergence(request, where):
+    executor = None if where == "no executor" else request.getfixturevalue(where)
+    stack, rates = ProblemStack.from_product(seed=[3, 4]), np.array([0.02, 0.1])
+    options = {"metrics": ("params", "rates", "diverged_at"), "rate_steps": (1, 6, 30), "executor": executor}
+    local = lambda step: warm_up(step)  # noqa: E731, which cannot be pickled
+    runs = with_timeout(sweep, {"SGD": SGD(rates[:, None])}, stack, 30, schedule=local, **options)
+    assert (runs.diverged_at == -1).all()
+    for setting, rate in enumerate(rates):
+        for index, problem in enumerate(stack.problems):
+            params = [np.array([-1.0, -1.0])]
+            for step in range(30):
+                params.append(params[-1] - warm_up(step) * rate * problem.gradient(params[-1], step))
+            np.testing.assert_array_equal(runs.params[0, setting, index], params)
+        dense = runs.rates[0, setting, :, :, 0]
+        np.testing.assert_array_equal(dense, [[0.0, 0.5 * rate, rate]] * 2)
+    own = sweep({"SGD": SGD(rates)}, stack.problems[0], 30, schedule=local, **{**options, "executor": None})
+    np.testing.assert_array_equal(own.params, runs.params[:, :, 0])
+    constant = sweep({"Adam": Adam(0.1)}, stack, 30, metrics="params", schedule=lambda step: 1)
+    xr.testing.assert_identical(constant, sweep({"Adam": Adam(0.1)}, stack, 30, metrics="params"))
+
+
+@dataclass(frozen=True)
+class Coupling(SGD):
+    """Mixes the coordinates, which are on the last axis."""
+
+    is_diagonal = False
+
+    def step(self, state, grad):
+        return Step(state, self.learning_rate, grad + 0.1 * grad[..., ::-1])
+
+
+@dataclass(frozen=True)
+class OfMatrices(Coupling):
+    def init(self, params):
+        if np.ndim(params) < 2:
+            raise ValueError(f"params: have shape {np.shape(params)}, must be matrices")
+        return super().init(params)
+
+
+def test_an_optimizer_that_is_not_diagonal_gets_the_coordinates_on_the_last_axis():
+    stack, rates = ProblemStack.from_product(seed=[3, 4, 5]), np.array([0.02, 0.1])
+    runs = sweep({"Coupling": Coupling(rates[:, None])}, stack, 20, metrics=("params", "rates"))
+    for setting, rate in enumerate(rates):
+        for index, problem in enumerate(stack.problems):
+            run = minimize(Coupling(rate), problem.gradient, [-1.0, -1.0], 20)
+            np.testing.assert_array_equal(runs.params[0, setting, index], run.params)
+            np.testing.assert_array_equal(runs.rates[0, setting, index, 0], run.rates[-1])
+    with pytest.raises(RuntimeError, match=r"(?s)OfMatrices failed .*params: have shape \(2,\), must be matrices"):
+        sweep({"OfMatrices": OfMatrices(rates[:, None])}, stack, 20)
+
+
+@pytest.mark.parametrize("method", ["gradient", "loss"])
+@pytest.mark.parametrize("start", [THREE[:2], THREE])
+def test_a_problem_that_does_not_work_on_a_leading_axis_raises_an_error_before_the_runs(method, start):
+    class ForVectors(Rosenbrock):
+        def gradient(self, params, step):
+            x, y = (params[0], params[1]) if method == "gradient" else (params[..., 0], params[..., 1])
+            return np.stack([2 * (x - 1) - 400 * x * (y - x**2), 200 * (y - x**2), *[x] * (len(start) - 2)], -1)
+
+        def loss(self, params):
+            return params[0] ** 2 if method == "loss" else super().loss(params)
+
+    with pytest.raises(ValueError, match=rf"^{method}: returned shape .* the parameters are on the last axis"):
+        sweep({"SGD": SGD(0.001)}, ForVectors(), 5, start=start)
+
+
+def test_a_users_problem_gets_parameters_that_it_cannot_change():
+    class InPlace(Rosenbrock):
+        def gradient(self, params, step):
+            params -= 1
+            return params
+
+    with pytest.raises(ValueError, match="read-only"):
+        sweep({"SGD": SGD(0.001)}, InPlace(), 5)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"problems": Rosenbrock()},
+            "metrics: steps_to_distance needs the attribute minimum of the problem",
+        ),
+        (
+            {"start": THREE[:2]},
+            "metrics: steps_to_distance needs the attribute minimum of the problem, of shape (2,)",
+        ),
+        ({"start": [THREE]}, f"start={[THREE]!r}: must be finite numbers of shape (dim,)"),
+        ({"start": []}, "start=[]: must be finite numbers of shape (dim,)"),
+        (
+            {"optimizers": {"A": SGD(RATES[:, None])}},
+            "optimizers: learning_rate of A has shape (4, 1), must broadcast ",
+        ),
+        ({"schedule": 0.5}, "schedule=0.5: must be a function of the step that returns a factor"),
+        *[
+            (
+                {"schedule": lambda step, bad=bad: bad if step == 7 else 1.0},
+                f"schedule: returned {bad!r} at step 7",
+            )
+            for bad in (-0.1, np.nan, np.inf, 1j, [1.0])
+        ],
+    ],
+)
+def test_an_invalid_argument_of_a_users_problem_raises_an_error_that_names_it(changed, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        sweep(**{**OWN_SWEEP, **changed})
+
+
 # Invalid arguments.
 
 VALID = {
@@ -459,8 +655,12 @@ INVALID = [
         "optimizers: have numbers of settings {'SGD': 2, 'Adam': 3, 'More': 1}, must be equal for all",
     ),
     *[
-        ("problems", bad, f"problems={bad!r}: must be a ProblemStack")
-        for bad in (None, SparseRegression(), [SparseRegression()])
+        (
+            "problems",
+            bad,
+            f"problems={bad!r}: must be a ProblemStack, or a problem with gradient(params, step) and loss(params)",
+        )
+        for bad in (None, len, SparseRegression, [SparseRegression()])
     ],
     *[
         (name, bad, f"{name}={bad!r}: must be an integer of at least 1")
@@ -539,6 +739,32 @@ def test_tuning_scores_the_runs_of_a_sweep_for_any_factory():
     np.testing.assert_array_equal(result.learning_rate, grid[losses.mean("seed").argmin("setting")])
 
 
+def test_tuning_takes_a_users_problem_a_start_and_a_schedule():
+    result = tune(
+        {"SGD": SGD, "Adam": Adam},
+        LogisticRegression(),
+        100,
+        rates=np.logspace(-3, -1, 5),
+        score=lambda runs: runs.final_loss,
+        start=np.zeros(20),
+        schedule=lambda step: 1 - step / 100,
+    )
+    grid = result.runs.setting.values
+    assert len(grid) >= 5
+    losses = sweep(
+        {"SGD": SGD(grid), "Adam": Adam(grid)},
+        LogisticRegression(),
+        100,
+        start=np.zeros(20),
+        schedule=lambda step: 1 - step / 100,
+    ).final_loss
+    np.testing.assert_allclose(result.runs.final_loss, losses, rtol=1e-9)
+    np.testing.assert_array_equal(result.learning_rate, grid[losses.argmin("setting")])
+    unstacked = ProblemStack.from_product(activity=[0.1, 0.5])
+    score = lambda runs: runs.final_loss.mean("activity")  # noqa: E731
+    assert tune({"SGD": SGD}, unstacked, 4, rates=GRID, score=score).learning_rate.shape == (1,)
+
+
 @pytest.mark.parametrize(
     ("exponents", "low", "high", "num_extensions"),
     [
@@ -605,8 +831,11 @@ NOT_A_GRID += [
         ({"reported_seeds": range(101)}, "reported_seeds: [100] are seeds of the problems, must be different ones"),
         (
             {"problems": ProblemStack.from_product(activity=[0.1, 0.2])},
-            "problems: have axes ['activity'], one must be 'seed'",
+            "problems: have axes ['activity'], one must be 'seed' if reported_seeds are given",
         ),
+        ({"problems": Rosenbrock()}, "problems: have axes [], one must be 'seed' if reported_seeds are given"),
+        ({"reported_seeds": None}, "reported_seeds: must be given, because the problems have an axis 'seed'"),
+        ({"problems": len}, f"problems={len!r}: must be a ProblemStack, or a problem with gradient(params, step)"),
     ],
 )
 def test_an_invalid_argument_of_tune_raises_an_error_that_names_it(argument, message):

@@ -4,6 +4,7 @@ import hashlib
 import pickle
 import re
 import sys
+import unicodedata
 from collections import Counter
 
 import numpy as np
@@ -62,6 +63,16 @@ def test_words_are_sequences_of_letters_in_lower_case():
     assert set(Corpus(line * 200).words) == {
         *("the", "cat", "s", "naïve", "élan", "vital", "don", "t", "x", "y", "straße", "école", "東京")
     }
+
+
+def test_words_of_any_script_keep_their_marks_and_have_one_form():
+    composed, decomposed = "Élan naïve", "E\u0301lan nai\u0308ve"
+    assert set(Corpus(f"{composed} {decomposed} " * 300).words) == {"élan", "naïve"}
+    # Vowel signs, accents without a composed form, a joiner inside a word, and the dotted capital I of Turkish.
+    words = ["हिन्दी", "சொல்", "שָׁלוֹם", "x\u0331y", "می\u200cخواهم", "i\u0307stanbul", "слово", "λέξη"]
+    text = "हिन्दी, சொல்! שָׁלוֹם (x\u0331y) می\u200cخواهم İstanbul Слово. Λέξη ½ ² Ⅷ ❤️ 👩\u200d👧 "
+    assert set(Corpus(text * 200).words) == {unicodedata.normalize("NFC", word) for word in words}
+    assert set(Corpus("x² y½ " * 300).words) == {"x", "y"}
 
 
 def test_neighbours_are_adjacent_in_the_text():

@@ -11,7 +11,7 @@ from adaptive_optim.figures.animation import WITHOUT_TRANSITION, animated_proper
 from adaptive_optim.figures.layout import add_panel_title, axes_of, log_axis, new_figure, set_axis
 from adaptive_optim.figures.paths import AXIS_RANGE, contour_trace, marker_trace, path_trace
 from adaptive_optim.figures.points import rounded, thin
-from adaptive_optim.figures.rate_bars import BAR_LEGEND, OPTIMIZER_AXIS, bar_base, bar_traces, list_bars_for_table
+from adaptive_optim.figures.rate_bars import OPTIMIZER_AXIS, bar_base, bar_legend, bar_traces, list_bars_for_table
 from adaptive_optim.figures.runs import Runs, validate_runs
 from adaptive_optim.figures.styles import line_styles
 from adaptive_optim.optimizers import Array
@@ -46,12 +46,12 @@ def plot_activity_slider(
     labels = list(runs.get(start, {}))
     for activity in activities:
         labelled_runs = runs.get(activity, {})
-        validate_runs(labelled_runs)
+        validate_runs(labelled_runs, need_two=True)
         if set(labelled_runs) != set(labels):
             raise ValueError(f"runs at activity {activity}: have labels {list(labelled_runs)}, must have {labels}")
     # A frame updates the initial traces by position, so all frames need the same order.
     runs = {activity: {label: runs[activity][label] for label in labels} for activity in activities}
-    styles = dict(zip(labels, line_styles(labels), strict=True))
+    styles = dict(zip(labels, line_styles(runs[start]), strict=True))
     losses = {
         activity: {label: problems[activity].excess_loss(run.params) for label, run in runs[activity].items()}
         for activity in activities
@@ -89,7 +89,7 @@ def plot_activity_slider(
     set_axis(fig, "x", 3, title="step", domain=[0.65, 1], anchor="y3", range=[0, steps])
     all_losses = [loss for labelled_runs in losses.values() for loss in labelled_runs.values()]
     set_axis(fig, "y", 3, title="excess loss", domain=[0, 0.33], **log_axis(*all_losses, floor=1e-4))
-    add_panel_title(fig, BAR_LEGEND, 2)
+    add_panel_title(fig, bar_legend(), 2)
     add_panel_title(fig, "full loss above its minimum", 3)
     list_bars_for_table(fig)
     fig.layout.sliders = [

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from adaptive_optim.figures.layout import log_axis, new_figure, place_legend_above, set_axis
 from adaptive_optim.figures.points import band_outline, rounded
-from adaptive_optim.figures.styles import NEUTRAL_COLOR, line_styles, style, with_alpha
+from adaptive_optim.figures.styles import NEUTRAL_COLOR, line_styles, with_alpha
 from adaptive_optim.intervals import median_interval
 from adaptive_optim.optimizers import Array
 
@@ -59,6 +59,11 @@ def plot_bands(
     """
     fig = new_figure(alt, height=400)
     x = np.asarray(x)
+    for label, values in samples.items():
+        if x.ndim != 1 or np.ndim(values) != 2 or len(values) != len(x):
+            raise ValueError(
+                f"samples: {label!r} has shape {np.shape(values)}, must be (points, seeds), and x has {x.shape}"
+            )
     bands = []
     for (label, values), line_style in zip(samples.items(), line_styles(samples), strict=True):
         with warnings.catch_warnings():
@@ -66,20 +71,7 @@ def plot_bands(
             low, median, high = np.nanquantile(np.asarray(values), [0.1, 0.5, 0.9], axis=1)
         bands += [low, high]
         error_bars = _error_bars(values, median, line_style["line"]["color"]) if intervals else {}
-        outline_x, outline_y = band_outline(rounded(x, digits=6), rounded(low), rounded(high))
-        fig.add_trace(
-            go.Scatter(
-                x=outline_x,
-                y=outline_y,
-                fill="toself",
-                fillcolor=with_alpha(style(label)["color"], 0.15),
-                line={"width": 0},
-                mode="lines",
-                legendgroup=label,
-                showlegend=False,
-                hoverinfo="skip",
-            )
-        )
+        fig.add_trace(band_trace(label, x, low, high, line_style["line"]["color"]))
         fig.add_trace(
             go.Scatter(
                 x=rounded(x, digits=6),
@@ -106,6 +98,22 @@ def plot_bands(
     set_axis(fig, "y", 1, title=y_title, **(log_axis(*everything) if log_y else {}))
     place_legend_above(fig)
     return fig
+
+
+def band_trace(label: str, x: Any, low: Array, high: Array, color: str) -> Any:
+    """Return a band between two curves."""
+    outline_x, outline_y = band_outline(rounded(x, digits=6), rounded(low), rounded(high))
+    return go.Scatter(
+        x=outline_x,
+        y=outline_y,
+        fill="toself",
+        fillcolor=with_alpha(color, 0.15),
+        line={"width": 0},
+        mode="lines",
+        legendgroup=label,
+        showlegend=False,
+        hoverinfo="skip",
+    )
 
 
 def _error_bars(samples: Any, median: Array, color: str) -> dict[str, Any]:

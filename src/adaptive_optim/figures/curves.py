@@ -29,7 +29,8 @@ def plot_curves(
     Parameters
     ----------
     curves : mapping of str to array_like
-        Values by label. A label that starts with the name of an optimizer has its colour and dash.
+        Values by label, ``(points,)``, or ``(points, lines)`` for several lines of one style. A label that starts
+        with the name of an optimizer has its colour and dash.
     alt : str
         Text alternative of the figure, for readers who cannot see it.
     y_title, x_title : str
@@ -48,12 +49,22 @@ def plot_curves(
     fig = new_figure(alt, height=380)
     for (label, values), line_style in zip(curves.items(), line_styles(curves), strict=True):
         values = np.asarray(values)
-        steps = np.arange(len(values)) if x is None else np.asarray(x)
-        keep = thin(values, 400)
+        steps = np.arange(len(values)) if x is None and values.ndim else np.asarray(x)
+        if values.ndim not in (1, 2) or steps.shape != values.shape[:1]:
+            raise ValueError(
+                f"curves: {label!r} has shape {values.shape}, must be (points,) or (points, lines)"
+                + (f", and x has {steps.shape}" if x is not None else "")
+            )
+        positions, heights = [], []
+        lines = values.reshape(len(values), -1).T
+        for line in lines:
+            keep = thin(line, max(40, 400 // len(lines)))
+            positions += [*rounded(steps[keep], digits=6), None]
+            heights += [*rounded(line[keep]), None]
         fig.add_trace(
             go.Scatter(
-                x=rounded(steps[keep], digits=6),
-                y=rounded(values[keep]),
+                x=positions[:-1],
+                y=heights[:-1],
                 name=label,
                 mode="lines+markers" if markers else "lines",
                 hovertemplate="%{y:.3g}",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
+from adaptive_optim.figures.bands import band_trace
 from adaptive_optim.figures.layout import (
     add_panel_title,
     axes_of,
@@ -16,27 +20,34 @@ from adaptive_optim.figures.layout import (
     stack_panels_on_narrow_screens,
 )
 from adaptive_optim.figures.points import rounded, thin
-from adaptive_optim.figures.rate_bars import DENSE_NAME, SPARSE_NAME
-from adaptive_optim.figures.runs import Runs, legend_label, validate_runs
+from adaptive_optim.figures.runs import Runs, coordinate_names, legend_label, validate_runs
 from adaptive_optim.figures.styles import line_styles
 
 
-def plot_rates(runs: Runs, *, alt: str) -> go.Figure:
-    """Draw the effective rates of both coordinates over the steps, with dots at gradients of the sparse one.
+def plot_rates(runs: Runs, *, alt: str, names: Sequence[str] | None = None) -> go.Figure:
+    """Draw the effective rates over the steps.
+
+    Two coordinates have a panel each, with dots at gradients of the second one. With more, or only one, each run
+    has the median of the rates of its coordinates, in a band from the smallest to the largest rate.
 
     Parameters
     ----------
     runs : mapping of str to Trajectory
-        Single runs of two parameters, by label.
+        Single runs of any number of parameters, by label.
     alt : str
         Text alternative of the figure, for readers who cannot see it.
+    names : sequence of str, optional
+        Names of two coordinates. The default is those of the shared problem, dense and sparse.
 
     Returns
     -------
     plotly.graph_objects.Figure
     """
     validate_runs(runs)
+    names = coordinate_names(runs, names)
     fig = new_figure(alt, height=400)
+    if {run.params.shape[1] for run in runs.values()} != {2}:
+        return _add_medians(fig, runs)
     for coordinate in (0, 1):
         axes = axes_of(coordinate + 1)
         for (label, run), line_style in zip(runs.items(), line_styles(runs), strict=True):
@@ -72,10 +83,36 @@ def plot_rates(runs: Runs, *, alt: str) -> go.Figure:
                     )
                 )
         set_axis(fig, "x", coordinate + 1, title="step", domain=column_domain(coordinate + 1, 2))
-        add_panel_title(fig, (DENSE_NAME, f"{SPARSE_NAME} (dots: it has a gradient)")[coordinate], coordinate + 1)
+        add_panel_title(fig, (names[0], f"{names[1]} (dots: it has a gradient)")[coordinate], coordinate + 1)
     scale = log_axis(*(run.rates for run in runs.values()))
     for coordinate in (0, 1):
         set_axis(fig, "y", coordinate + 1, title="effective learning rate", **scale)
     place_legend_above(fig)
     stack_panels_on_narrow_screens(fig, 2, height=300)
+    return fig
+
+
+def _add_medians(fig: go.Figure, runs: Runs) -> go.Figure:
+    for (label, run), line_style in zip(runs.items(), line_styles(runs), strict=True):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="All-NaN")  # a step before any gradient is a gap
+            low, median, high = np.nanquantile(run.rates, [0, 0.5, 1], axis=1)
+        keep = thin(median, 400)
+        fig.add_trace(band_trace(label, keep + 1, low[keep], high[keep], line_style["line"]["color"]))
+        fig.add_trace(
+            go.Scatter(
+                x=(keep + 1).tolist(),
+                y=rounded(median[keep]),
+                name=legend_label(label, run),
+                legendgroup=label,
+                mode="lines",
+                hovertemplate="median %{y:.3g}",
+                **line_style,
+            )
+        )
+    scale = log_axis(*(run.rates for run in runs.values()))
+    set_axis(fig, "x", 1, title="step")
+    set_axis(fig, "y", 1, title="effective learning rate", **scale)
+    add_panel_title(fig, "line: median of the coordinates, band: smallest to largest", 1)
+    place_legend_above(fig)
     return fig

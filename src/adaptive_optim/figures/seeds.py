@@ -31,6 +31,9 @@ def plot_seeds(samples: Mapping[str, Any], *, alt: str, x_title: str, log_x: boo
     -------
     plotly.graph_objects.Figure
     """
+    for label, values in samples.items():
+        if np.ndim(values) != 1 or not np.size(values):
+            raise ValueError(f"samples: {label!r} has shape {np.shape(values)}, must be (seeds,)")
     fig = new_figure(alt, height=90 + 55 * len(samples))
     for row, (label, values) in enumerate(reversed(list(samples.items()))):
         values = np.sort(np.asarray(values))
