@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from adaptive_optim.optimizers import Array, Optimizer
 from adaptive_optim.problems import Problem, ProblemStack, SparseRegression, batch_gradient, validate_shape
 from adaptive_optim.progress import progress_bar
+from adaptive_optim.schedules import Schedule, factor_at
 from adaptive_optim.trajectory import has_diverged, iter_steps
 from adaptive_optim.validation import validate_integer, validate_optimizer
 
@@ -52,7 +53,7 @@ def sweep(
     loss_thresholds: Sequence[float] = (0.01,),
     distance_thresholds: Sequence[float] = (0.3,),
     rate_steps: Sequence[int] | None = None,
-    schedule: Callable[[int], float] | None = None,
+    schedule: Schedule | None = None,
     chunk_size: int = 8192,
     executor: Executor | None = None,
 ) -> xr.Dataset:
@@ -397,7 +398,7 @@ class _MetricSpec:
         shape, dim = (num_settings, len(stack.problems)), starts.shape[1]
         recorder = _Recorder(self, stack, shape)
         schedule = None if self.factors is None else self.factors.__getitem__
-        if isinstance(stack, ProblemStack) and getattr(optimizer, "is_diagonal", True):
+        if isinstance(stack, ProblemStack) and getattr(optimizer, "is_elementwise", True):
             # Coordinates on the first axis are contiguous in memory, which makes many runs fast.
             axis = 0
             params = np.ascontiguousarray(np.broadcast_to(starts.T[:, None], (dim, *shape)))
@@ -633,17 +634,11 @@ def _as_stack(problems: Any) -> ProblemStack | _SingleProblem:
     return _SingleProblem(problems)
 
 
-def _evaluate_schedule(schedule: Callable[[int], float] | None, num_steps: int) -> tuple[float, ...] | None:
-    """Return the factor of each step. Other processes need no function then."""
+def _evaluate_schedule(schedule: Schedule | None, num_steps: int) -> tuple[float, ...] | None:
+    """Return the factor of each step. Other processes then need no function."""
     if schedule is None:
         return None
-    if not callable(schedule):
-        raise ValueError(f"schedule={schedule!r}: must be a function of the step that returns a factor")
-    factors = tuple(map(schedule, range(num_steps)))
-    for step, factor in enumerate(factors):
-        if not (np.ndim(factor) == 0 and np.isrealobj(factor) and 0 <= factor < np.inf):
-            raise ValueError(f"schedule: returned {factor!r} at step {step}, must be a finite number of at least 0")
-    return tuple(map(float, factors))
+    return tuple(factor_at(schedule, step) or 0.0 for step in range(num_steps))
 
 
 def _validate_optimizers(
@@ -656,8 +651,6 @@ def _validate_optimizers(
     batches = {}
     for name, optimizer in optimizers.items():
         validate_optimizer(optimizer)
-        if not getattr(optimizer, "is_elementwise", True):
-            raise ValueError(f"optimizers: {name} combines coordinates, must be elementwise; use minimize for it")
         settings: dict[str, Any] = {}
         num_settings = 1
         for field in fields(optimizer):  # type: ignore[arg-type]

@@ -303,7 +303,7 @@ def gradients(start: Any = START) -> np.ndarray:
 
 
 def trajectory(library: str, case: str) -> np.ndarray | None:
-    """Return the parameters after each step of a library, ``(size, NUM_STEPS)``, or None without such a method."""
+    """Return the parameters after each step, ``(size, NUM_STEPS)``, or None if the library has no equal method."""
     row, our = CASES[case]
     return _torch(row, our) if library == "torch" else _optax(row, our)
 

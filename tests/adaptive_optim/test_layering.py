@@ -24,7 +24,7 @@ LAYERS = {
     "schedules": {"validation"},
     "checks": {"optimizers", "validation"},
     "trajectory": {"optimizers", "schedules", "validation"},
-    "sweeps": {"optimizers", "problems", "progress", "trajectory", "validation"},
+    "sweeps": {"optimizers", "problems", "progress", "schedules", "trajectory", "validation"},
     "text": {"validation"},
     "sparse": {"optimizers", "schedules", "trajectory", "validation"},
     "skipgram": {"optimizers", "progress", "schedules", "sparse", "text", "trajectory", "validation"},

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adaptive_optim.optimizers.base import OptimizerBase, Step, zeros_like
+from adaptive_optim.optimizers.base import OptimizerBase, Step, square, zeros_like
 
 
 class AdadeltaState(NamedTuple):
@@ -82,7 +82,7 @@ class Adadelta(OptimizerBase):
 
     def step(self, state: AdadeltaState, grad: Any) -> Step:
         """Return state, rate and direction for one gradient of the parameters' shape."""
-        mean_square = self.rho * state.mean_square + (1 - self.rho) * grad**2
+        mean_square = self.rho * state.mean_square + (1 - self.rho) * square(grad)
         ratio = np.sqrt(state.mean_square_update + self.eps) / np.sqrt(mean_square + self.eps)
         mean_square_update = self.rho * state.mean_square_update + (1 - self.rho) * (ratio * grad) ** 2
         return Step(AdadeltaState(mean_square, mean_square_update), self.learning_rate * ratio, grad)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adaptive_optim.optimizers.base import POSITIVE, OptimizerBase, Range, Step, zeros_like
+from adaptive_optim.optimizers.base import POSITIVE, OptimizerBase, Range, Step, square, zeros_like
 
 
 class AdafactorState(NamedTuple):
@@ -98,9 +98,9 @@ class Adafactor(OptimizerBase):
 
     def step(self, state: AdafactorState, grad: Any) -> Step:
         """Return state, rate and direction for one gradient of the parameters' shape."""
-        t = state.t + 1
+        t = int(state.t) + 1
         beta = 1 - t**-0.8
-        squares = _as_matrix(grad**2 + self.eps)
+        squares = _as_matrix(square(grad) + self.eps)
         row_means = beta * state.row_means + (1 - beta) * squares.mean(axis=-1, keepdims=True)
         column_means = beta * state.column_means + (1 - beta) * squares.mean(axis=-2, keepdims=True)
         v = row_means / row_means.mean(axis=-2, keepdims=True) * column_means

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adaptive_optim.optimizers.adam import AdamState, integer_power
-from adaptive_optim.optimizers.base import OptimizerBase, Step, zeros_like
+from adaptive_optim.optimizers.base import OptimizerBase, Step, square, zeros_like
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class AdamW(OptimizerBase):
 
     def step(self, state: AdamState, grad: Any) -> Step:
         """Return state, rate, direction and decay for one gradient of the parameters' shape."""
-        t = state.t + 1
+        t = int(state.t) + 1
         m = self.beta1 * state.m + (1 - self.beta1) * grad
-        v = self.beta2 * state.v + (1 - self.beta2) * grad**2
+        v = self.beta2 * state.v + (1 - self.beta2) * square(grad)
         m_hat = m / (1 - integer_power(self.beta1, t))
         v_hat = v / (1 - integer_power(self.beta2, t))
         rate = self.learning_rate / (np.sqrt(v_hat) + self.eps)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adaptive_optim.optimizers.base import OptimizerBase, Step, zeros_like
+from adaptive_optim.optimizers.base import OptimizerBase, Step, square, zeros_like
 
 
 class AMSGradState(NamedTuple):
@@ -91,7 +91,7 @@ class AMSGrad(OptimizerBase):
     def step(self, state: AMSGradState, grad: Any) -> Step:
         """Return state, rate and direction for one gradient of the parameters' shape."""
         m = self.beta1 * state.m + (1 - self.beta1) * grad
-        v = self.beta2 * state.v + (1 - self.beta2) * grad**2
+        v = self.beta2 * state.v + (1 - self.beta2) * square(grad)
         v_max = np.maximum(state.v_max, v)
         rate = self.learning_rate / (np.sqrt(v_max) + self.eps)
         return Step(AMSGradState(m, v, v_max), rate, m)

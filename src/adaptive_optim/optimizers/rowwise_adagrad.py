@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adaptive_optim.optimizers.base import OptimizerBase, Step, zeros_like
+from adaptive_optim.optimizers.base import OptimizerBase, Step, square, zeros_like
 
 
 class RowwiseAdagradState(NamedTuple):
@@ -85,6 +85,6 @@ class RowwiseAdagrad(OptimizerBase):
 
     def step(self, state: RowwiseAdagradState, grad: Any) -> Step:
         """Return state, rate and direction for one gradient of the parameters' shape."""
-        sum_of_squares = state.sum_of_squares + np.mean(grad**2, axis=-1, keepdims=True)
+        sum_of_squares = state.sum_of_squares + np.mean(square(grad), axis=-1, keepdims=True)
         rate = self.learning_rate / (np.sqrt(sum_of_squares) + self.eps) * np.ones_like(grad)
         return Step(RowwiseAdagradState(sum_of_squares), rate, grad)
