@@ -3,6 +3,7 @@
 import re
 from dataclasses import fields
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import adaptive_optim
 from adaptive_optim import (
     ALL_OPTIMIZERS,
     SGD,
@@ -34,7 +36,6 @@ from adaptive_optim import (
     SignSGD,
     SparseRegression,
     minimize,
-    optimizers,
     sweep,
 )
 
@@ -118,9 +119,21 @@ def test_settings_of_float32_parameters_must_be_valid_in_float32(optimizer, mess
 
 def test_every_optimizer_and_its_state_is_exported():
     for kind in ALL_OPTIMIZERS:
-        assert getattr(optimizers, kind.__name__) is kind
         state = type(kind().init(np.ones((2, 2))))
-        assert getattr(optimizers, state.__name__) is state
+        for module in (adaptive_optim, adaptive_optim.optimizers):
+            assert {kind.__name__, state.__name__} <= set(module.__all__)
+            assert getattr(module, kind.__name__) is kind
+            assert getattr(module, state.__name__) is state
+
+
+def test_the_looks_of_optimizers_are_distinct():
+    drawn = [kind for kind in ALL_OPTIMIZERS if kind.color]
+    assert {"AdamW", "AMSGrad", "Lion", "NAdam", "Nesterov", "Adadelta", "Muon", "Shampoo"} <= {
+        kind.__name__ for kind in drawn
+    }
+    assert len({kind.dash for kind in drawn}) == len(drawn)
+    colors = [np.array([int(kind.color[i : i + 2], 16) for i in (1, 3, 5)]) for kind in drawn]
+    assert min(np.linalg.norm(first - second) for first, second in combinations(colors, 2)) > 60
 
 
 @pytest.mark.parametrize("kind", [Shampoo, SOAP, Muon])
