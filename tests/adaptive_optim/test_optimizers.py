@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, fields
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import adaptive_optim
 from adaptive_optim import (
     ALL_OPTIMIZERS,
     SGD,
@@ -36,7 +38,6 @@ from adaptive_optim import (
     SparseRegression,
     Step,
     minimize,
-    optimizers,
     update_rows,
 )
 
@@ -208,9 +209,21 @@ def test_gradients_of_integers_give_the_step_of_the_same_numbers(optimizer, dtyp
 
 def test_every_optimizer_and_its_state_is_exported():
     for kind in ALL_OPTIMIZERS:
-        assert getattr(optimizers, kind.__name__) is kind
         state = type(kind().init(np.ones((2, 2))))
-        assert getattr(optimizers, state.__name__) is state
+        for module in (adaptive_optim, adaptive_optim.optimizers):
+            assert {kind.__name__, state.__name__} <= set(module.__all__)
+            assert getattr(module, kind.__name__) is kind
+            assert getattr(module, state.__name__) is state
+
+
+def test_the_looks_of_optimizers_are_distinct():
+    drawn = [kind for kind in ALL_OPTIMIZERS if kind.color]
+    assert {"AdamW", "AMSGrad", "Lion", "NAdam", "Nesterov", "Adadelta", "Muon", "Shampoo"} <= {
+        kind.__name__ for kind in drawn
+    }
+    assert len({kind.dash for kind in drawn}) == len(drawn)
+    colors = [np.array([int(kind.color[i : i + 2], 16) for i in (1, 3, 5)]) for kind in drawn]
+    assert min(np.linalg.norm(first - second) for first, second in combinations(colors, 2)) > 60
 
 
 @pytest.mark.parametrize("kind", [Shampoo, SOAP, Muon])
@@ -528,7 +541,7 @@ def test_stacked_matrices_with_different_settings_equal_each_matrix_alone(optimi
     assert batch.params.dtype == batch.rates.dtype == dtype
     assert len({batch.params[:, i].tobytes() for i in range(NUM_RUNS)}) == NUM_RUNS  # the setting has an effect
     for i, value in enumerate(values):
-        alone = minimize(kind(**{setting: value}), gradient, start, num_steps=30)
+        alone = minimize(kind(**{setting: dtype(value)}), gradient, start, num_steps=30)
         if optimizer.is_diagonal:
             assert bits_of_run(batch, [i]) == bits(alone)
         else:  # products of matrices may be added in another order

@@ -535,7 +535,7 @@ def test_a_schedule_multiplies_the_rates_and_a_factor_of_0_is_no_divergence(requ
 class Coupling(SGD):
     """Mixes the coordinates, which are on the last axis."""
 
-    is_diagonal = False
+    is_elementwise = False
 
     def step(self, state, grad):
         return Step(state, self.learning_rate, grad + 0.1 * grad[..., ::-1])
@@ -549,7 +549,7 @@ class OfMatrices(Coupling):
         return super().init(params)
 
 
-def test_an_optimizer_that_is_not_diagonal_gets_the_coordinates_on_the_last_axis():
+def test_an_optimizer_that_is_not_elementwise_gets_the_coordinates_on_the_last_axis():
     stack, rates = ProblemStack.from_product(seed=[3, 4, 5]), np.array([0.02, 0.1])
     runs = sweep({"Coupling": Coupling(rates[:, None])}, stack, 20, metrics=("params", "rates"))
     for setting, rate in enumerate(rates):
@@ -603,7 +603,7 @@ def test_a_users_problem_gets_parameters_that_it_cannot_change():
             {"optimizers": {"A": SGD(RATES[:, None])}},
             "optimizers: learning_rate of A has shape (4, 1), must broadcast ",
         ),
-        ({"schedule": 0.5}, "schedule=0.5: must be a function of the step that returns a factor"),
+        ({"schedule": 0.5}, "schedule=0.5: must be a function of the step"),
         *[
             (
                 {"schedule": lambda step, bad=bad: bad if step == 7 else 1.0},

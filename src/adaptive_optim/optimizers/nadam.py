@@ -44,10 +44,11 @@ class NAdam(OptimizerBase):
     -----
     This is the report's algorithm with a constant momentum, :math:`\mu_t = \beta_1`. Equal to ``optax.nadam``,
     whose other defaults are the same. ``torch.optim.NAdam`` (``lr=0.002, momentum_decay=0.004``) and Keras keep
-    :math:`\beta_1` in :math:`m_t` but replace it in :math:`\bar m_t` by
-    :math:`\mu_t = \beta_1 (1 - \tfrac12 0.96^{t \psi})` and its products, with :math:`\psi = 0.004`. For large
-    :math:`\psi` PyTorch's is equal, too. The later workshop paper (Dozat, 2016, algorithm 2) multiplies
-    :math:`\hat v_t` by :math:`\beta_2`; neither the report nor these libraries do.
+    :math:`\beta_1` in :math:`m_t`. In :math:`\bar m_t` they replace it by
+    :math:`\mu_t = \beta_1 (1 - \tfrac12 0.96^{t \psi})`, and its powers by products of
+    :math:`\mu_1, \mu_2, \dots`. In PyTorch :math:`\psi` is ``momentum_decay``, and a very large one makes it
+    equal to this; in Keras :math:`\psi = 1`. The later workshop paper (Dozat, 2016, algorithm 2) multiplies
+    :math:`\hat v_t` by :math:`\beta_2`. Neither the report nor these libraries do.
 
     Memory: 2 numbers per parameter.
 
