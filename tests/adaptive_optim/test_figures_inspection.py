@@ -142,7 +142,7 @@ def test_a_histogram_draws_the_share_of_each_bin():
 def test_a_row_is_a_dot_with_its_label():
     (dots,) = plot_row_rates(COUNTS, ROWS, alt=ALT, labels=list("abcd")).data
     assert (dots.x, dots.y, dots.text) == ((1, 10, 100), (1.0, 0.1, 0.01), ("b", "c", "d"))
-    assert titles(FIGURES["plot_row_rates"](ALT)) == ["one dot per row; 1 row has no gradient yet"]
+    assert titles(FIGURES["plot_row_rates"](ALT)) == ["one dot per row (1: no gradient yet)"]
     for counts, rates, labels, message in (
         (COUNTS, ROWS[:2], None, r"rates: have shape \(2,\), must be one per row"),
         (COUNTS, ROWS, ["a"], "labels: are 1, must be one per row, 4"),

@@ -72,9 +72,7 @@ def plot_row_rates(
         )
     )
     missing = int(np.isnan(rates).sum())
-    title = "one dot per row"
-    if missing:
-        title += f"; {missing:,} {'row has' if missing == 1 else 'rows have'} no gradient yet"
+    title = "one dot per row" + (f" ({missing:,}: no gradient yet)" if missing else "")
     add_panel_title(fig, title, 1)
     set_axis(fig, "x", 1, title=x_title, **log_axis(counts[drawn]))
     set_axis(fig, "y", 1, title=RATE_TITLE, **log_axis(rates[drawn]))

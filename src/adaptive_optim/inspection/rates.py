@@ -43,8 +43,8 @@ def effective_rates(
         as ``"adam"``, and the arguments given to it. Other arguments have the defaults of that function. For
         ``multi_transform``, one such mapping per label.
     names : mapping of str to tensor, or iterable of (str, tensor), optional
-        For ``torch.optim`` only: ``model.named_parameters()``. The default is the
-        names that the optimizer was created with, or else ``"group 0, parameter 1"`` and so on.
+        For ``torch.optim`` only: ``model.named_parameters()``. The default is the names that the
+        optimizer was created with, or else ``"group 0, parameter 1"`` and so on.
     params : pytree of array, optional
         The parameters, for the state of Optax's ``sgd`` without momentum only, which has no array.
 
@@ -52,8 +52,8 @@ def effective_rates(
     -------
     dict of str to numpy.ndarray
         Rates by parameter name, in the shape of the parameter, in units of the parameter per unit of the direction.
-        ``nan`` where the state shows no gradient so far. SGD without momentum has no state:
-        its rate is the learning rate everywhere.
+        ``nan`` where the state shows no gradient so far. SGD without momentum has no state: its rate
+        is the learning rate everywhere.
 
     Raises
     ------
