@@ -77,7 +77,7 @@ def run_torch(rates: Any, problems: Any, terms: Any) -> tuple[Compute, Compute]:
 
     torch.set_num_threads(1)
     hessians, slopes = (torch.from_numpy(each) for each in terms)
-    hessian, minimum = (torch.from_numpy(each) for each in (problems.hessian, problems.minimum))
+    hessian, minimum = (torch.tensor(each) for each in (problems.hessian, problems.minimum))
     shape = (len(rates), len(problems.minimum))
     groups = [(rate, torch.from_numpy(np.flatnonzero(rates == rate))) for rate in np.unique(rates)]
     constructors: dict[str, Any] = {

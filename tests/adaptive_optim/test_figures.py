@@ -398,6 +398,10 @@ def test_a_figure_of_paths_takes_another_range_and_a_loss_that_is_not_finite_eve
     ("loss", "message"),
     [
         (3, "loss=3: must have loss(params), or be a function"),
+        (
+            ProblemStack.from_product(seed=[0, 1]),
+            "loss: has a hessian of shape (2, 2, 2), must be one problem, (2, 2)",
+        ),
         (lambda params: params[0] ** 2, "loss: returned shape (201, 2) for params of shape (201, 201, 2), must be"),
         (lambda params: 1.0 + 0 * params[..., 0], "is constant or not finite on axis_range="),
         (lambda params: np.nan * params[..., 0], "is constant or not finite on axis_range="),

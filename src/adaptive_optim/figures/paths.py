@@ -147,6 +147,8 @@ def _grid_contours(loss: Loss, axes: dict[str, str], axis_range: tuple[float, fl
 
 
 def _ellipses(loss: QuadraticLoss, axes: dict[str, str]) -> Any:
+    if np.shape(loss.hessian) != (2, 2):
+        raise ValueError(f"loss: has a hessian of shape {np.shape(loss.hessian)}, must be one problem, (2, 2)")
     # A contour of a quadratic is an ellipse with half-axes sqrt(2 level / curvature) along the eigenvectors.
     curvature, directions = np.linalg.eigh(loss.hessian)
     angle = np.linspace(0, 2 * np.pi, 73)
