@@ -273,9 +273,9 @@ def take_step(
     unscheduled_rate = rate
     if factor is not None:
         rate, decay = factor * rate, factor * decay
-    # Without decay the factor is 1, which changes no bit, but would cost up to a quarter of the time of a step.
-    has_decay = type(decay) is not float or decay != 0
-    params = ((1 - decay) * params if has_decay else params) - rate * direction
+    if type(decay) is not float or decay:  # multiplying by 1 would cost up to a quarter of the time of a step
+        params = (1 - decay) * params
+    params = params - rate * direction
     return state, rate, direction, params, unscheduled_rate
 
 
