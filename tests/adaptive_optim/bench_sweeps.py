@@ -316,8 +316,8 @@ def main() -> int:
     problems, few = ProblemStack.from_product(seed=range(250)), ProblemStack.from_product(seed=range(100))
     whole = {"10,000 runs at one rate": np.full(40, 0.01), "10,000 runs, 40 rates x 250": np.logspace(-4, -1, 40)}
     table(
-        f"CPU seconds of a whole script with imports and compilation, {NUM_STEPS} steps, {len(OPTIMIZERS)} optimizers, "
-        f"float64, medians of {ROUNDS} rounds in turn",
+        f"CPU seconds of a whole script with imports and compilation, {NUM_STEPS} steps, "
+        f"{len(OPTIMIZERS)} optimizers, float64, medians of {ROUNDS} rounds in turn",
         ["", "ours", "torch", "jax", "x torch", "x jax"],
         [compare_whole_scripts(title, rates, problems) for title, rates in whole.items()],
     )
