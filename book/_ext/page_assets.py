@@ -20,11 +20,14 @@ from sphinx.util import logging
 
 # The theme's layout links to the first two itself.
 SHEETS = ["./styles/theme.css", "./styles/pydata-sphinx-theme.css", "./katex/katex.min.css"]
-# The site's icons in Font Awesome, and what its formulas contain besides ASCII. The complete fonts have 600 KB.
+# The site's icons in Font Awesome, and the symbols of formulas besides ASCII. The complete fonts have 600 KB.
 ICONS = (
     "f002 f00d f019 f03a f042 f062 f065 f09b f0c9 f0eb f104 f105 f107 f121 f135 f15b f171 f185 f186 f1c1 f296 f303"
 )
-SYMBOLS = "\u00a0\u2005\u2009\u200a\u200b\u2061°±αβγδεζηθκλμνξπρστφχψωϵΔΣΩ’“”…′ℓ→∂∇∈∑−∗√∞∣∥≈≠≤≥⊙⊤⋅"
+SYMBOLS = (
+    "\u00a0\u2005\u2009\u200a\u200b\u2061"
+    "°±·×÷ˆˉ˙˜ΓΔΘΛΞΠΣΥΦΨΩαβγδεζηθικλμνξοπρςστυφχψωϑϕϖϱϵ’“”†…′ℓ←→↔↦⇒⇔∀∂∃∅∇∈∉∑−∓∗√∝∞∣∥∩∪∼≈≠≡≤≥≺≻⊂⊆⊕⊗⊙⊤⋅⌈⌉⌊⌋⟨⟩⪯⪰"
+)
 CHARACTERS = "20-7e " + " ".join(f"{ord(symbol):x}" for symbol in SYMBOLS)
 
 logger = logging.getLogger(__name__)
