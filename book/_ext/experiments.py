@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,9 +57,10 @@ class Runner:
     def __init__(self, timeout: float | None) -> None:
         self.timeout = timeout
         self.clients: list[NotebookClient] = []
+        self.stopped = False
 
     def run(self, notebooks: dict[Path, Any]) -> Any:
-        """Yield a ``Run`` for each notebook as it completes. An exception or Ctrl-C kills the kernels."""
+        """Yield a ``Run`` for each notebook as it completes. Closing the generator or Ctrl-C kills the kernels."""
         with TemporaryDirectory() as sockets, ThreadPoolExecutor(os.cpu_count()) as pool:
             try:
                 waiting = [
@@ -68,6 +70,7 @@ class Runner:
                 for done in as_completed(waiting):
                     yield done.result()
             except BaseException:
+                self.stopped = True
                 pool.shutdown(wait=False, cancel_futures=True)
                 self._kill()
                 raise
@@ -80,7 +83,13 @@ class Runner:
         )
         self.clients.append(client)
         cells: list[Any] = []
-        client.on_cell_start = lambda cell, cell_index: cells.append(cell)
+
+        def note_cell(cell: Any, cell_index: int) -> None:
+            if self.stopped:  # while the kernel was starting
+                raise RuntimeError("stopped")
+            cells.append(cell)
+
+        client.on_cell_start = note_cell
         started = time.perf_counter()
         try:
             client.execute(cwd=str(path.parent))
@@ -185,15 +194,18 @@ def _fill_cache(app: Sphinx, env: Any, names: list[str]) -> None:
         return
     logger.info("running the experiments of %d chapters ...", len(notebooks))
     failures = []
-    for number, run in enumerate(Runner(app.config.nb_execution_timeout).run(notebooks), 1):
-        name = env.path2doc(str(run.path))
-        state = "failed" if run.failure else "done"
-        logger.info("experiments of %s: %s in %.1f s (%d of %d)", name, state, run.seconds, number, len(notebooks))
-        if run.failure:
-            failures.append("\n".join(run.failure).replace(f"{app.confdir}{os.sep}", ""))
-        else:
-            bundle = CacheBundleIn(run.notebook, str(run.path), data={"execution_seconds": run.seconds})
-            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    with closing(Runner(app.config.nb_execution_timeout).run(notebooks)) as runs:
+        for number, run in enumerate(runs, 1):
+            name = env.path2doc(str(run.path))
+            state = "failed" if run.failure else "done"
+            logger.info(
+                "experiments of %s: %s in %.1f s (%d of %d)", name, state, run.seconds, number, len(notebooks)
+            )
+            if run.failure:
+                failures.append("\n".join(run.failure).replace(f"{app.confdir}{os.sep}", ""))
+            else:
+                bundle = CacheBundleIn(run.notebook, str(run.path), data={"execution_seconds": run.seconds})
+                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
     if failures:
         # For an exception, Jupyter Book would also print its own traceback.
         print(*failures, sep="\n", file=sys.stderr)
