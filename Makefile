@@ -23,7 +23,7 @@ ifneq ($(shell git log -1 --format=%ct 2>/dev/null),)
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 endif
 
-.PHONY: book pdf serve check test pytest audit quick-audit matrix bench chromium links lint lock clean environment
+.PHONY: book pdf serve check test pytest audit quick-audit picture matrix bench chromium links lint lock clean environment
 .NOTPARALLEL:
 
 # Sphinx repeats a warning about a page only when it reads the page again. So after a failed build it reads every page.
@@ -56,6 +56,12 @@ test: chromium lint node_modules/.test.installed
 audit: chromium node_modules/.test.installed
 	$(MAKE) pdf
 	$(BIN)/python tests/site/audit.py
+
+# The picture in the README.
+picture: chromium
+	$(MAKE) book
+	"$$(cat .venv/chromium)" --headless --no-sandbox --hide-scrollbars --window-size=1280,800 --virtual-time-budget=9000 \
+		--screenshot=.github/landing-page.png file://$(CURDIR)/_build/html/book/index.html
 
 # The part of the audit for every change: each page is loaded once, and Lighthouse runs on five pages.
 quick-audit: chromium node_modules/.test.installed
