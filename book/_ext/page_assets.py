@@ -4,7 +4,6 @@ import base64
 import hashlib
 import shutil
 import subprocess
-import sys
 import time
 from html import escape
 from html.parser import HTMLParser
@@ -85,33 +84,22 @@ def _add_fonts(app: Sphinx, config: Config) -> None:
     """Replace the fonts by smaller ones: Sphinx copies these folders after those of the theme."""
     theme = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme" / "static"
     katex, icons = Path(app.confdir, "node_modules", "katex", "dist"), Path("vendor", "fontawesome", "webfonts")
-    lock = Path(app.confdir, "package-lock.json")
-    made_of = [
-        pydata_sphinx_theme.__version__,
-        fontTools.version,
-        ICONS,
-        CHARACTERS,
-        lock.is_file() and lock.read_text(),
-    ]
+    style = (katex / "katex.min.css").read_text(encoding="utf-8")
+    made_of = (pydata_sphinx_theme.__version__, fontTools.version, ICONS, CHARACTERS, style)
     static = Path(app.confdir, "_build", ".fonts", hashlib.sha256(repr(made_of).encode()).hexdigest()[:16])
     if not static.is_dir():
+        from fontTools import subset  # here, as most builds do without
+
+        fontTools.log.setLevel("WARNING")
         unfinished = static.with_suffix(".unfinished")
         shutil.rmtree(static.parent, ignore_errors=True)
-        for source, target, characters in (
-            (theme / icons, icons, ICONS),
-            (katex / "fonts", "katex/fonts", CHARACTERS),
-        ):
+        options = ["--flavor=woff2", "--layout-features=", "--no-hinting"]
+        kinds = ((theme / icons, icons, ICONS), (katex / "fonts", Path("katex", "fonts"), CHARACTERS))
+        for source, target, characters in kinds:
             (unfinished / target).mkdir(parents=True)
             for font in source.glob("*.woff2"):
-                output = f"--output-file={unfinished / target / font.name}"
-                options = [
-                    f"--unicodes={characters}",
-                    "--flavor=woff2",
-                    "--layout-features=",
-                    "--no-hinting",
-                    output,
-                ]
-                subprocess.run([sys.executable, "-m", "fontTools.subset", font, *options], check=True)
+                output = unfinished / target / font.name
+                subset.main([str(font), f"--unicodes={characters}", f"--output-file={output}", *options])
         shutil.copy(katex / "katex.min.css", unfinished / "katex")
         unfinished.rename(static)
     config["html_static_path"] = [*config["html_static_path"], str(static)]
@@ -155,6 +143,7 @@ class PageAssets:
         if exception is not None or app.builder.format != "html" or not self.sheets:
             return
         site = Path(app.outdir)
+        shutil.rmtree(site / "_static" / "assets", ignore_errors=True)
         # Fonts in WOFF2 come first, and are all that a browser loads.
         files = ["--loader:.woff2=file", "--loader:.png=file", "--external:*.woff", "--external:*.ttf"]
         options = [
