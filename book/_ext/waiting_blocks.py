@@ -10,7 +10,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-LINES_ABOVE_THE_FOLD = 32
+LINES_ABOVE_THE_FOLD = 34
 LETTERS_IN_A_LINE = {"": 100, "on-phones": 44}
 """On a desktop and, by the class of what waits there alone, on a phone."""
 
