@@ -80,6 +80,8 @@ def site(root, tmp_path):
     log = tmp_path / "runs.log"
 
     def start():
+        # A shell starts background jobs with SIGINT ignored, and child processes inherit that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         # A session of its own, so that a signal to its group is what Ctrl-C is in a terminal.
         return subprocess.Popen(command, start_new_session=True, **pipes)
 
