@@ -1,4 +1,4 @@
-"""Which tests are quick."""
+"""Mark the slow tests, which make check leaves out."""
 
 
 def pytest_collection_modifyitems(items):

@@ -63,11 +63,11 @@ class Runner:
         """Yield a ``Run`` for each notebook as it completes. Closing the generator or Ctrl-C kills the kernels."""
         with TemporaryDirectory() as sockets, ThreadPoolExecutor(os.cpu_count()) as pool:
             try:
-                waiting = [
+                futures = [
                     pool.submit(self._run, path, notebook, _kernel_settings(Path(sockets, str(number))))
                     for number, (path, notebook) in enumerate(notebooks.items())
                 ]
-                for done in as_completed(waiting):
+                for done in as_completed(futures):
                     yield done.result()
             except BaseException:
                 self.stopped = True
@@ -112,7 +112,7 @@ def _kernel_settings(socket: Path) -> Traits:
 
 
 def describe(path: Path, cell: Any, error: Exception) -> list[str]:
-    """Return a report of a failure: the cell, the statement, the sentence that it guards, and the machine."""
+    """Return a report of a failure: the cell, the statement, the sentence of the chapter, and the machine."""
     output = next((each for each in cell.outputs if each.output_type == "error"), None) if cell else None
     lines = [f"{path}: an experiment failed."]
     if cell is not None:

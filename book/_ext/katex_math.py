@@ -24,7 +24,7 @@ require("node:readline").createInterface({ input: process.stdin })
 logger = logging.getLogger(__name__)
 
 
-@cache  # by process: those that write pages in parallel need one each. It ends with its input.
+@cache  # one renderer per process; it exits when its input is closed
 def _renderer(root: Path, process_id: int) -> subprocess.Popen[str]:
     command = ["node", "--eval", PROGRAM, str(root / "node_modules" / "katex")]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", bufsize=1)

@@ -156,7 +156,6 @@ def _visit(translator: HTML5Translator, node: Demo) -> None:
 def _add_files(app: Sphinx, page: str, template: str, context: dict[str, Any], document: Any) -> None:
     kind = app.env.metadata.get(page, {}).get("live_demo")
     if kind:
-        app.add_css_file("live-demo.css")
         app.add_js_file(f"live-demo-data-{kind}.js", loading_method="defer")
         app.add_js_file("live-demo.js", loading_method="defer")
 

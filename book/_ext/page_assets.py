@@ -1,4 +1,4 @@
-"""Give all pages one style sheet, deferred scripts, and a policy that forbids all other scripts."""
+"""Give all pages one style sheet, small fonts, deferred scripts, and a policy that forbids other scripts."""
 
 import base64
 import hashlib
@@ -114,7 +114,7 @@ class PageAssets:
         self.started = time.time()
 
     def note_version(self, app: Sphinx) -> None:
-        """Note a digest of what the style sheet is made of: pages are written before it is."""
+        """Compute the version of the style sheet from its sources, because pages are written before the sheet."""
         root, digest = Path(app.confdir), hashlib.sha256()
         own = [path for folder in app.config.html_static_path for path in sorted((root / folder).glob("*.css"))]
         for path in filter(Path.is_file, [*own, root / "book" / "requirements.txt"]):

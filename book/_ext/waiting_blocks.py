@@ -1,4 +1,4 @@
-"""Marks the blocks of a page that are below the fold: they wait to be laid out (layout.js)."""
+"""Mark the blocks of a page that are below the fold, so that layout.js can lay them out later."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 LINES_ABOVE_THE_FOLD = 34
 LETTERS_IN_A_LINE = {"": 100, "on-phones": 44}
-"""On a desktop and, by the class of what waits there alone, on a phone."""
+"""Letters per line. The key is the class of blocks that wait only there; an empty key stands for a desktop."""
 
 
 class WaitingBlocks(SphinxPostTransform):
@@ -32,13 +32,13 @@ class WaitingBlocks(SphinxPostTransform):
             for block in waiting:
                 if "waits" not in block["classes"]:
                     block["classes"] += ["waits", where] if where else ["waits"]
-            # Nothing is drawn before a browser has read that far (layout.html).
+            # Rendering starts when the browser has parsed this block (layout.html).
             for block in waiting[:1]:
                 block["ids"].append("fold-of-phones" if where else "fold")
 
 
 def _blocks(parent: nodes.Element) -> Iterator[nodes.Element]:
-    """Yield titles, paragraphs, formulas, cells and the like, in order; of what documents an object, its parts."""
+    """Yield titles, paragraphs, formulas, cells and the like, in order; for API entries, their parts."""
     within = (nodes.section, addnodes.desc, addnodes.desc_content, addnodes.glossary, nodes.definition_list_item)
     for node in parent.children:
         if isinstance(node, within) or isinstance(parent, addnodes.glossary):

@@ -1,6 +1,5 @@
-// What is below the fold is laid out a few blocks at a time, when the browser has nothing else to do: all of a long page at
-// once, and a phone answers to nothing for half a second. Once the reader has done anything (layout.html), a block that
-// comes into sight does not wait.
+// Lay out the blocks below the fold a few at a time, when the browser is idle. Laying out a long page at once blocks a phone
+// for half a second. After the first input (layout.html), a block that becomes visible is laid out at once.
 {
   const waiting = "layout" in document.documentElement.dataset ? [...document.querySelectorAll(".waits")] : [];
 
@@ -10,7 +9,7 @@
 
   const whenIdle = (act) => (window.requestIdleCallback ?? setTimeout)(act);
 
-  /** Takes five milliseconds of the fifty that the browser gives at most; one block where it does not say how many. */
+  /** Works for at most 5 ms of the idle period of 50 ms. Without a deadline, it lays out one block. */
   const layOutSome = (deadline) => {
     while (waiting.length) {
       const block = waiting.shift();
@@ -21,7 +20,7 @@
     if (waiting.length) whenIdle(layOutSome);
   };
 
-  // A link, the Tab key and paper may lead to any of them.
+  // A link, the Tab key or printing may need any block.
   for (const act of ["click", "keydown", "beforeprint"]) addEventListener(act, layOutAll, { capture: true, once: true });
 
   addEventListener("load", () => whenIdle(layOutSome));

@@ -1,5 +1,5 @@
-// A formula, a table, an output or code that is too wide scrolls inside itself. Where one does, the keyboard reaches it
-// and a screen reader names it; where nothing is hidden, it is no stop on the way.
+// A formula, a table, an output or code that is too wide gets a scroll bar. Then it is in the tab order and has a name for
+// screen readers. Areas that do not scroll are not in the tab order.
 (() => {
   const KINDS = {
     ".katex-display": "Formula",
@@ -14,7 +14,7 @@
         else area.removeAttribute(attribute);
       }
     };
-    // What waits to be laid out (layout.js) has no size yet, and may be too wide.
+    // A block that is not laid out yet (layout.js) has no size, and may be too wide.
     if (area.closest(".waits")) set(true);
     const observer = new ResizeObserver(() => set(area.scrollWidth > area.clientWidth));
     for (const element of resized) observer.observe(element);

@@ -43,8 +43,8 @@ def check_optimizer(optimizer: Any) -> None:
     - ``step`` changes neither state nor gradient in place, and two calls with the same arguments are equal.
     - float32 stays float32.
     - A gradient of zeros gives a finite step.
-    - Runs side by side have the bits of each run alone. This also holds if a setting is an array with the same
-      number for each run.
+    - Runs side by side are equal to each run alone, bit for bit. This also holds if a setting is an array with the
+      same number for each run.
 
     The optimizer is checked on vectors, ``(3,)``, and on runs side by side, ``(2, 3)``. If it has the class
     attribute ``is_elementwise = False``, it is checked on a matrix, ``(2, 3)``, and not on runs side by side.

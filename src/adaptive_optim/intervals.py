@@ -68,8 +68,9 @@ def median_interval(samples: ArrayLike, axis: int = -1, confidence_level: float 
 def significantly_above(samples: ArrayLike, other: ArrayLike, confidence_level: float = 0.95) -> bool:
     """Return whether one median is significantly larger than another.
 
-    It is if the two intervals of :func:`median_interval` do not overlap. For paired samples, such as two optimizers
-    on the same seeds, test the differences: ``significantly_above(first - second, 0)``.
+    True if the interval of :func:`median_interval` for ``samples`` lies above that for ``other``. For paired
+    samples, such as two optimizers on the same seeds, test the differences:
+    ``significantly_above(first - second, 0)``.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Problems: what an own problem needs, and the shared problem of the book with one dense and one sparse feature."""
+"""Problems: their interface, and the shared problem of the book, with one dense and one sparse feature."""
 
 from __future__ import annotations
 
@@ -585,7 +585,7 @@ def evaluate_on_grid(loss: Any, axis_range: tuple[float, float]) -> tuple[Array,
     Raises
     ------
     ValueError
-        If the loss is no function, or returns another shape.
+        If the loss is not a function, or returns another shape.
     """
     function: Callable[[Array], Any] = getattr(loss, "loss", loss)
     if not callable(function):

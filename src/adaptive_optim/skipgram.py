@@ -68,9 +68,9 @@ class TrainingResult(NamedTuple):
     """Length of each row's last step with a gradient, divided by the length of its direction, ``(...,
     rows)``, with the factor of the schedule; ``nan`` for rows without such a step, and in runs that diverged."""
     diverged_at: Any
-    """First step whose gradient was not finite or above 1e30, after which a parameter that it updated or its square
-    was not finite or had a rate of 0, or whose checkpoint found gains that are not finite, ``(...)``; -1 if there
-    is none."""
+    """First step at which a run diverged, ``(...)``, or -1. A run diverges if a gradient is not finite or above
+    1e30, if an updated parameter or its square is not finite or its rate is 0, or if gains at a checkpoint are
+    not finite."""
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,9 @@ class RowStep(NamedTuple):
 
     @property
     def frozen(self) -> Any:
-        """Whether a coordinate of each of these rows can never move again, ``(..., touched)``.
+        """For each of these rows, whether a coordinate can no longer change, ``(..., touched)``.
 
-        It is not finite, or its rate is 0 because an accumulator overflowed.
+        The coordinate is not finite, or its rate is 0 because an accumulator overflowed.
         """
         return ~(np.isfinite(self.params) & (self.unscheduled_rate > 0)).all(axis=-1)
 

@@ -454,7 +454,7 @@ class _Recorder:
             self.params.append(params)
 
     def record_step(self, step: int, grad: Array, rate: Array, params: Array, unscheduled_rate: Array) -> None:
-        # A rate that is 0 because the schedule is 0 is no divergence.
+        # A rate that is 0 because the schedule is 0 is not a divergence.
         if not (params.min() > -SAFE_MAGNITUDE and params.max() < SAFE_MAGNITUDE and unscheduled_rate.min() > 0):
             newly_diverged = has_diverged(params, unscheduled_rate).any(axis=0) & (self.diverged_at < 0)
             self.diverged_at[newly_diverged] = step
@@ -635,7 +635,7 @@ def _as_stack(problems: Any) -> ProblemStack | _SingleProblem:
 
 
 def _evaluate_schedule(schedule: Schedule | None, num_steps: int) -> tuple[float, ...] | None:
-    """Return the factor of each step. Other processes then need no function."""
+    """Return the factor of each step, so that the schedule need not be pickled."""
     if schedule is None:
         return None
     return tuple(factor_at(schedule, step) or 0.0 for step in range(num_steps))

@@ -114,19 +114,20 @@ def minimize(
     -----
     A run *diverges* at the first step after which its parameters, or their squares, are not finite, or
     in which a rate becomes 0 because an accumulator overflowed. From then on its parameters and rates are ``nan``;
-    the other runs continue. The rate is judged before the schedule multiplies it: a warm-up from 0 is no
+    the other runs continue. Divergence is tested on the rate without the schedule, so a factor of 0 is not a
     divergence.
 
-    Before its first gradient a coordinate has no meaningful rate (:math:`\eta/\epsilon` is not one), so ``nan`` is
-    recorded. A continued run does not know the gradients before it, so there the first gradient of the record
+    Before its first gradient a coordinate has no meaningful rate (:math:`\eta/\epsilon` would mislead), so ``nan``
+    is recorded. A continued run does not know the gradients before it, so there the first gradient of the record
     counts.
 
-    A run can be continued: two halves have the bits of the whole. Runs side by side that skip different steps have
-    different states, so with ``on_nonfinite="skip"`` each run is computed alone, and a number such as Adam's ``t``
-    becomes an array with one number for each run where they differ.
+    A run that is continued in two parts is equal to one run, bit for bit. Runs side by side that skip different
+    steps have different states, so with ``on_nonfinite="skip"`` each run is computed alone, and a number such as
+    Adam's ``t`` becomes an array with one number for each run where they differ.
 
-    A run in a batch has the bits of the run alone, if its settings have the dtype of the parameters: in float32,
-    the array ``[0.999]`` is rounded before :math:`1 - \beta_2` is computed, and the Python number 0.999 is not.
+    A run in a batch is equal to the run alone, bit for bit, if its settings have the dtype of the parameters: in
+    float32, the array ``[0.999]`` is rounded before :math:`1 - \beta_2` is computed, and the Python number 0.999 is
+    not.
 
     Examples
     --------

@@ -55,7 +55,7 @@ class PlotlyRenderer:
 
     @staticmethod
     def handle_mime(renderer: Any, data: Any, inline: bool) -> list[nodes.Element] | None:
-        """Return the node of a Plotly figure; None if the output is inline, is no figure, or Sphinx is not used."""
+        """Return the node of a Plotly figure; None for inline output, for other output, and without Sphinx."""
         env = renderer.renderer.sphinx_env
         if inline or env is None or data.mime_type != PLOTLY_MIME_TYPE:
             return None

@@ -4,7 +4,7 @@ import numpy as np
 
 
 class Rosenbrock:
-    """Rosenbrock's function of two or more parameters, elementwise, so that a batch has the bits of single runs."""
+    """Rosenbrock's function of two or more parameters, elementwise, so that a batch equals single runs."""
 
     def loss(self, params):
         x, y = params[..., :-1], params[..., 1:]

@@ -42,7 +42,7 @@ def test_the_first_one_on_the_path_that_starts_is_taken(chromium, tmp_path):
     assert chromium.commands == []
 
 
-def test_without_one_playwright_is_asked_first_and_then_the_user(chromium, capsys):
+def test_without_chromium_playwright_installs_it_or_the_user_is_told(chromium, capsys):
     assert chromium.main() == 1
     assert chromium.commands == ["install chromium"]
     assert "Install your system's package 'chromium' or Google Chrome" in capsys.readouterr().err

@@ -93,7 +93,7 @@ def site(root, tmp_path):
     return SimpleNamespace(folder=tmp_path, build=build, start=start)
 
 
-def test_chapters_run_again_when_their_code_or_what_it_stands_on_changes_and_not_for_an_edit_of_text(site):
+def test_chapters_rerun_when_code_or_dependencies_change_but_not_text(site):
     ran, done = site.build()
     assert (ran, done.returncode) == (["law", "rule"], 0), done.stderr
     assert (
@@ -134,7 +134,7 @@ def test_chapters_run_again_when_their_code_or_what_it_stands_on_changes_and_not
     ],
     ids=["an assert", "an error", "a dead kernel"],
 )
-def test_a_failure_is_told_in_a_few_lines_after_all_other_chapters_have_run(site, code, told):
+def test_a_failure_is_reported_in_a_few_lines_after_all_other_chapters_have_run(site, code, told):
     write(site.folder, {"first.md": PAGE.replace("NAME", "rule").replace(FAILS, code)})
     ran, done = site.build()
     assert ran == ["law"]
@@ -150,7 +150,7 @@ def test_a_failure_is_told_in_a_few_lines_after_all_other_chapters_have_run(site
     assert (ran, done.returncode) == (["rule"], 0)
 
 
-def test_every_failure_is_told(site):
+def test_every_failure_is_reported(site):
     for name in ("first", "second"):
         page = PAGE.replace("NAME", "rule").replace(FAILS, f"assert not 1, 'The {name} sentence.'")
         write(site.folder, {f"{name}.md": page})

@@ -41,7 +41,7 @@ def test_what_is_below_the_fold_is_laid_out_block_by_block_when_there_is_nothing
     assert all(page.evaluate(LAID_OUT))
 
 
-def test_nothing_that_waits_is_of_a_kind_that_cannot(page, address, page_names):
+def test_every_waiting_block_supports_deferred_layout(page, address, page_names):
     waiting = 0
     for name in (name for name in page_names if name.startswith("book/")):
         page.goto(f"{address}/{name}")
@@ -52,7 +52,7 @@ def test_nothing_that_waits_is_of_a_kind_that_cannot(page, address, page_names):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_what_is_seen_at_first_does_not_wait(page, address, page_names, width):
+def test_blocks_above_the_fold_do_not_wait(page, address, page_names, width):
     hidden = """() => [...document.querySelectorAll(".waits")]
         .find(block => getComputedStyle(block).contentVisibility === "hidden").getBoundingClientRect().top"""
     page.set_viewport_size({"width": width, "height": 848})  # As high as they may be for blocks to be hidden.
@@ -62,7 +62,7 @@ def test_what_is_seen_at_first_does_not_wait(page, address, page_names, width):
             assert page.evaluate(hidden) > 848, name
 
 
-def test_no_block_moves_another_that_is_in_sight_or_itself(page, address):
+def test_deferred_layout_causes_no_layout_shift(page, address):
     page.add_init_script("""window.shifts = [];
         new PerformanceObserver(list => shifts.push(...list.getEntries().map(shift => shift.value)))
             .observe({ type: "layout-shift", buffered: true });""")
@@ -77,7 +77,7 @@ def test_no_block_moves_another_that_is_in_sight_or_itself(page, address):
 
 
 @pytest.mark.parametrize("act", ["mouse", "focus"])
-def test_who_does_something_before_the_scripts_are_there_finds_all_blocks_laid_out_then(page, address, act):
+def test_input_before_layout_js_loads_lays_out_all_blocks_after_it_loads(page, address, act):
     held = []
     page.route("**/layout.js*", lambda route: held.append(route))
     page.goto(f"{address}/{CHAPTER}", wait_until="commit")
@@ -98,7 +98,7 @@ def test_who_does_something_before_the_scripts_are_there_finds_all_blocks_laid_o
 
 
 @pytest.mark.parametrize("act", ["scroll", "time"])
-def test_what_comes_into_sight_is_there_before_the_scripts_are(page, address, act):
+def test_visible_blocks_are_laid_out_without_layout_js(page, address, act):
     page.route("**/*.js*", lambda route: route.abort())
     page.add_init_script("window.setTimeout = (act, time) => { window.afterSeconds = { [time / 1000]: act }; };")
     page.goto(f"{address}/{CHAPTER}")
@@ -128,7 +128,7 @@ def test_a_block_that_comes_into_sight_does_not_wait(page, address):
 
 
 @pytest.mark.parametrize("act", ["Tab", "click", "paper"])
-def test_who_may_go_anywhere_finds_all_blocks_laid_out(page, address, act):
+def test_tab_click_and_print_lay_out_all_blocks(page, address, act):
     page.goto(f"{address}/{CHAPTER}")
     assert not page.evaluate(LAID_OUT)[-1]
     match act:
@@ -142,7 +142,7 @@ def test_who_may_go_anywhere_finds_all_blocks_laid_out(page, address, act):
     assert all(page.evaluate(LAID_OUT))
 
 
-def test_who_comes_to_a_section_or_comes_back_finds_it_in_its_place(page, address):
+def test_a_section_link_or_a_reload_lays_out_all_blocks(page, address):
     page.goto(f"{address}/{CHAPTER}")
     last = page.locator(".bd-article > section > section").last.get_attribute("id")
     page.goto(f"{address}/book/index.html")
@@ -171,7 +171,7 @@ def test_a_block_is_as_high_as_if_it_had_not_waited(page, address, name):
     assert page.evaluate(HEIGHTS) == waited
 
 
-def test_where_an_address_may_hide_where_it_leads_nothing_is_hidden(page, address):
+def test_browsers_that_hide_text_fragments_hide_no_block(page, address):
     page.add_init_script("Object.defineProperty(navigator, 'userAgentData', { value: undefined })")
     page.goto(f"{address}/{CHAPTER}")
     assert page.locator("html[data-layout=near]").count() == 1

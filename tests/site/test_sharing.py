@@ -173,7 +173,7 @@ def test_without_a_chromium_pages_have_no_tags_for_previews(build, monkeypatch, 
 
 
 @pytest.mark.parametrize("lost", ["nothing", "book/no_such_page.html", "as/deep/as/it/may/be/"])
-def test_a_wrong_address_leads_to_a_page_that_leads_on(chromium, address, prefix, lost):
+def test_a_wrong_address_shows_the_404_page_with_links(chromium, address, prefix, lost):
     home = f"{address}{prefix}"
     with chromium.new_page() as page:
         failed = []

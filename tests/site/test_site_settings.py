@@ -156,7 +156,7 @@ def pull_request(checkout, tmp_path, monkeypatch):
     return pull_request
 
 
-def test_in_a_pull_request_everything_is_where_it_comes_from(site_settings, pull_request):
+def test_links_in_a_pull_request_point_to_its_source(site_settings, pull_request):
     fork = "https://github.com/other/fork"
     assert site_settings.repository(pull_request({"html_url": fork})) == (fork, "a-better-figure", "c0de")
 

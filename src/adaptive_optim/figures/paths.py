@@ -60,13 +60,13 @@ def plot_paths(
     Raises
     ------
     ValueError
-        If a run has not two parameters, or a loss has another shape than its parameters without their last axis.
+        If a run does not have two parameters, or a loss does not return one number for each point.
 
     Notes
     -----
     Contours of a quadratic loss are exact ellipses, at the levels 0.01, 0.025, 0.0625, ... above its minimum. Any
-    other loss is evaluated at 201 x 201 points, and has 12 contours: at equal ratios of the loss above its lowest
-    value on these points, from the value that 2 % of the points are below towards the highest one.
+    other loss is evaluated at 201 x 201 points. Its 12 contours are evenly spaced in the logarithm of the loss
+    above its lowest value there, from the 2 % quantile up to the maximum.
 
     Examples
     --------

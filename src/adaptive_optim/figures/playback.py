@@ -60,7 +60,7 @@ def plot_playback(
     Raises
     ------
     ValueError
-        If a run has not two parameters, or the loss has another shape than its parameters without their last axis.
+        If a run does not have two parameters, or the loss does not return one number for each point.
     """
     validate_runs(runs, need_two=True)
     axis_titles = axis_titles or default_axis_titles(problem)

@@ -29,7 +29,7 @@ def style(label: str, values: Any = None) -> dict[str, Any]:
 
     If the values are a run, and its optimizer has a colour of its own, they are those of the optimizer. Otherwise
     they are those of the optimizer whose name starts the label: ``Adam, slow`` and ``Adam (slow)`` have the style
-    of ``Adam``, ``AdamW`` and ``My Adam`` have not. All other labels have the neutral style.
+    of ``Adam``, ``AdamW`` and ``My Adam`` do not. All other labels have the neutral style.
     """
     if isinstance(values, Trajectory) and getattr(values.optimizer, "color", None) is not None:
         return _own_style(type(values.optimizer))

@@ -73,7 +73,7 @@ def _rates(part: Part, before: Part | None, params: Any) -> Rates:
         return _sgd_without_momentum(part, settings, params)
     if name == "adadelta" and before is None:
         raise needs_recorder("Optax's adadelta")
-    # JAX computes powers of the count in its default precision. A tuple has a method named count.
+    # JAX computes powers of the count in its default precision. (hasattr is always true: tuples have count.)
     precision = np.float64 if sys.modules["jax"].config.jax_enable_x64 else np.float32
     count = precision(state.count if "count" in state._fields else 1)
     if not count:
